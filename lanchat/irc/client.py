@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -14,9 +15,9 @@ from lanchat.core.router import Router
 from lanchat.gateways.connection import Connection
 from lanchat.irc import numerics
 from lanchat.irc.caps import core_caps
-from lanchat.irc.command import Numeric, Refused
+from lanchat.irc.command import Fail, Numeric, Refused
 from lanchat.irc.factory import IrcFactory
-from lanchat.irc.message import InvalidUtf8, LineTooLong, Message, line
+from lanchat.irc.message import InvalidUtf8, LineTooLong, Message, line, split_tags
 from lanchat.irc.people import mask
 from lanchat.irc.registering import Registering
 from lanchat.irc.request import Request, tagged
@@ -112,6 +113,25 @@ class IrcClient(Connection):
         else:
             self.outbox.send(tagged(tags, rest) if tags else rest)
 
+    def reply_written(self, lines: bytes) -> None:
+        """Send whole lines of the answer, which have their tags and ends."""
+        if self.request is None:
+            self.outbox.send(lines)
+            return
+        for one in lines.splitlines(keepends=True):
+            self.request.add(*split_tags(one))
+
+    @contextmanager
+    def batch(self, kind: str, *params: str) -> Iterator[dict[str, str]]:
+        """Send what the block sends as a batch, if the client knows batches: with these tags (IRCv3 "Batch")."""
+        if "batch" not in self.caps:
+            yield {}
+            return
+        name = self.server.new_batch()
+        self.reply("BATCH", f"+{name}", kind, *params)
+        yield {"batch": name}
+        self.reply("BATCH", f"-{name}")
+
     def numeric(self, number: int, *params: str) -> None:
         """Answer with a numeric; those that always have the same text get that."""
         text = numerics.TEXTS.get(number)
@@ -123,6 +143,8 @@ class IrcClient(Connection):
         if isinstance(error, Numeric):
             text = str(error) or numerics.TEXTS.get(error.number, "")
             self.reply(f"{error.number:03}", self.nick, *error.params, text)
+        elif isinstance(error, Fail):
+            self.fail(message.command, error.word, *error.context, str(error))
         elif isinstance(error, LineTooLong):
             self.numeric(numerics.ERR_INPUTTOOLONG)
         elif isinstance(error, InvalidUtf8):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 from lanchat.irc.message import Message
-from lanchat.protocol.errors import ChatError
+from lanchat.protocol.errors import ChatError, Usage
 from lanchat.protocol.interfaces import Work
 from lanchat.protocol.packet import ServerPacket
 
@@ -34,10 +34,23 @@ class IrcCommand(NamedTuple):
 class Numeric(ChatError):
     """A command can't be carried out, and there is a numeric for that."""
 
+    code = Usage.code
+
     def __init__(self, number: int, *params: str, text: str = "") -> None:
         """`params` are what comes between the client's nick and the text; without a text it is the usual one."""
         super().__init__(text)
         self.number, self.params = number, params
+
+
+class Fail(ChatError):
+    """A command can't be carried out, and its specification has a word for that (IRCv3 "Standard Replies")."""
+
+    code = Usage.code
+
+    def __init__(self, word: str, *context: str, text: str) -> None:
+        """`context` is what comes between the word and the text."""
+        super().__init__(text)
+        self.word, self.context = word, context
 
 
 class Refused(ChatError):

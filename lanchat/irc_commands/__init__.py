@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from lanchat.irc.command import IrcCommand
-from lanchat.irc_commands import accounts, capabilities, channels, logins, presence, registration, speaking, status
+from lanchat.irc_commands import accounts, capabilities, channels, history, logins, presence, registration, speaking, status
 
 COMMANDS: dict[str, IrcCommand] = {
     **capabilities.COMMANDS,
     **registration.COMMANDS,
     **logins.COMMANDS,
     **accounts.COMMANDS,
+    **history.COMMANDS,
     **status.COMMANDS,
     **speaking.COMMANDS,
     **channels.COMMANDS,
