@@ -42,7 +42,7 @@ def run(chat: Chat, session: Session, packet: Packet) -> Work | None:
     name, command = find(packet.to)
     if name not in AUTOMATIC:
         session.spoke = session.heard
-    if session.role < command.role:
+    if session.role < command.role or (command.role is Role.USER and session.account is None):
         raise _not_allowed(name, session)
     args = command.arguments(packet, session)
     if not all(arg.strip() for arg in args[: command.min_args]):

@@ -5,14 +5,13 @@ from __future__ import annotations
 from hmac import compare_digest
 
 from lanchat.commands.command import Command
-from lanchat.commands.room_rights import CHANGE_COST, room_of, row
+from lanchat.commands.room_rights import CHANGE_COST, quota_of, room_of, row
 from lanchat.core.chat import Chat
 from lanchat.core.replies import NAMES_A_PACKET
 from lanchat.model.names import Name
 from lanchat.model.room import Room, parse_name
 from lanchat.model.room_rules import ANYONE, OPERATORS, Rank, RoomRules
 from lanchat.model.session import Account, Role, Session
-from lanchat.net.addresses import is_loopback, limit_key
 from lanchat.protocol.errors import ChatError, Forbidden, NameTaken, NotMember, Usage
 from lanchat.protocol.events import JOINED, LEFT
 from lanchat.protocol.packet import Packet, visible
@@ -45,11 +44,8 @@ async def _make(chat: Chat, session: Session, name: Name, private: bool, rules: 
     chat.charge(session, CREATION_COST)
     if chat.rooms.find(name.key) is None and chat.rooms.lookalikes.taken(name):
         raise NameTaken(f"There is already a room whose name looks like {name.shown}. Choose another.")
-    maker: object = account.id if account is not None else None
-    if account is None and not is_loopback(session.sender.ip):
-        maker = limit_key(session.sender.ip)
     with (
-        chat.creations.take(maker, "You have made too many rooms within the last hour."),
+        chat.creations.take(quota_of(session), "You have made too many rooms within the last hour."),
         chat.reservations.kept(session, []),
         chat.rooms.lookalikes.held(name),
     ):

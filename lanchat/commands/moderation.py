@@ -7,7 +7,7 @@ from functools import partial
 from typing import TypeAlias
 
 from lanchat.commands.command import Command, list_argument, named
-from lanchat.commands.room_rights import check_rank
+from lanchat.commands.room_rights import check_guest, check_rank
 from lanchat.core.chat import Chat
 from lanchat.core.moderation import Actor, ModerationRequest, ban, kick, mute, undo, whom, written
 from lanchat.core.replies import NAMES_A_PACKET
@@ -17,7 +17,7 @@ from lanchat.model.room_rules import Rank
 from lanchat.model.sanction import BAN, MUTE, Sanction
 from lanchat.model.session import Role, Session
 from lanchat.protocol.durations import parse_duration
-from lanchat.protocol.errors import AuthRequired, Forbidden, Usage
+from lanchat.protocol.errors import Forbidden, Usage
 from lanchat.protocol.name_lists import NO_MORE, fitting_rows, more_line
 from lanchat.protocol.packet import Packet, visible
 
@@ -34,7 +34,7 @@ async def _carry_out(  # noqa: PLR0913, PLR0917 (the table binds the first two)
 ) -> None:
     request = _request(chat, session, packet, names, args)
     chat.charge(session, DECISION_COST)
-    by = Actor(session.name.shown, session.role, session.name.key, session.sender.ip, session=session)
+    by = Actor(session.decider, session.role, session.name.key, session.sender.ip, session=session)
     chat.reply(session, packet, await act(chat, by, request), quotes=True)
 
 
@@ -70,10 +70,8 @@ def _split(text: str, timed: bool) -> dict[str, str]:
 
 def _room_or_server(chat: Chat, session: Session, name: str) -> Room | None:
     """The room that somebody wants to decide about (None: the whole server). Raises `Forbidden` or `NoSuchTarget`."""
-    if session.account is None:
-        room = chat.rooms.find(name) if name else None
-        if room is None or room.rank_of(session) < Rank.OPERATOR:
-            raise AuthRequired("That is for moderators, and in a room for its owners and operators; both need an account.")
+    told = "That is for moderators, and in a room for its owners and operators; both need an account."
+    check_guest(chat, session, name, Rank.OPERATOR, told)
     if name:
         room = chat.rooms.get(name, session)
         check_rank(session, room, Rank.OPERATOR)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from lanchat.commands.command import Command, list_argument
@@ -33,7 +34,7 @@ def _whois(chat: Chat, session: Session, packet: Packet, args: list[str]) -> Non
     sessions = account.sessions if account is not None else [found] if found is not None else []
     rooms = chat.rooms.of_person(whom)
     chat.charge(session, (len(rooms) + len(sessions)) / NAMES_A_PACKET)
-    about: dict[str, Any] = {"name": whom.name.shown, "role": _role(account), "online": bool(sessions)}
+    about: dict[str, Any] = {"name": whom.name.shown, "role": _role(whom, sessions), "online": bool(sessions)}
     if sessions:
         about["since"] = chat.timestamp(round(min(one.since for one in sessions) * 1000))
         about["idle"] = min(_idle(chat, one) for one in sessions)
@@ -115,7 +116,7 @@ def _row(room: Room, whom: Account | Session, online: bool) -> tuple[str, dict[s
     known = (rank.word * bool(rank), "guest" * (account is None), "away" * away, "not online" * (not online))
     marks = list(filter(None, known))
     line = f"{whom.name.shown} ({', '.join(marks)})" if marks else whom.name.shown
-    row: dict[str, Any] = {"name": whom.name.shown, "role": _role(account), "online": online}
+    row: dict[str, Any] = {"name": whom.name.shown, "role": _role(whom), "online": online}
     if rank:
         row["rank"] = rank.word
     if away:
@@ -127,8 +128,9 @@ def _sorted(whom: Account | Session) -> str:
     return whom.name.shown.lower()
 
 
-def _role(account: Account | None) -> str:
-    return (account.role if account is not None else Role.GUEST).name.lower()
+def _role(whom: Account | Session, sessions: Iterable[Session] = ()) -> str:
+    """The role of somebody, in a word: their own, or the highest that one of these sessions of theirs has."""
+    return max(whom.role, *(session.role for session in sessions), Role.GUEST).name.lower()
 
 
 def _idle(chat: Chat, session: Session) -> int:

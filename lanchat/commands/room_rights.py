@@ -1,28 +1,29 @@
-"""Who may do what in a room: its ranks and its rules; and its name."""
+"""Who may do what in a room: its ranks and its rules."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from lanchat.commands.command import Command, account_of
+from lanchat.commands.command import Command
 from lanchat.core.chat import Chat
-from lanchat.model.names import Name
 from lanchat.model.room import Room
 from lanchat.model.room_rules import RANKS, Rank
 from lanchat.model.session import Account, Role, Session
-from lanchat.protocol.errors import Forbidden, NameTaken, NoSuchTarget, Usage
-from lanchat.protocol.events import MODE, RANK, RENAMED
+from lanchat.net.addresses import is_loopback, limit_key
+from lanchat.protocol.errors import AuthRequired, Forbidden, NoSuchTarget, Usage
+from lanchat.protocol.events import MODE, RANK
 from lanchat.protocol.packet import Packet, visible
 from lanchat.state.rooms import not_in
 from lanchat.tables.ranks import LAST_OWNER, SetRank
 from lanchat.tables.room_rules import SetRules
-from lanchat.tables.rooms import RenameRoom
 
 #: What a change of a room costs besides the packet that asks for it, in packets, as the disk is written to.
 CHANGE_COST = 10
 #: Characters of the key of a room, at most; and the highest limit of people.
 MAX_KEY, MAX_LIMIT = 64, 1_000_000
+#: What a guest is told who can't be the owner of a room.
+OWNERS_ONLY = "That is for the owner of a room, who needs an account. Send /register PASSWORD to make this name yours."
 
 
 def room_of(chat: Chat, session: Session, name: str) -> Room:
@@ -38,6 +39,24 @@ def check_rank(session: Session, room: Room, rank: Rank) -> None:
     if not room.has_rank(session, rank):
         who = "an owner" if rank is Rank.OWNER else "an owner or operator"
         raise Forbidden(f"Only {who} of {room.name}, or a moderator, may do that.")
+
+
+def check_guest(chat: Chat, session: Session, name: str, rank: Rank, told: str) -> None:
+    """Raise `AuthRequired`, with this text, for a guest who has not this rank or a higher one in the room of that name."""
+    if session.account is None and session.role < Role.MODERATOR:
+        room = chat.rooms.find(name.strip()) if name else None
+        if room is None or room.rank_of(session) < rank:
+            raise AuthRequired(told)
+
+
+def quota_of(session: Session) -> object:
+    """Whose quota counts what somebody makes: their account's, or a guest's address; None, for none, at loopback.
+
+    (Many users may share that, for example through a tunnel.)
+    """
+    if session.account is not None:
+        return session.account.id
+    return None if is_loopback(session.sender.ip) else limit_key(session.sender.ip)
 
 
 def row(room: Room, session: Session) -> dict[str, object]:
@@ -56,7 +75,7 @@ async def _rank(chat: Chat, session: Session, packet: Packet, args: list[str]) -
     chat.charge(session, CHANGE_COST)
     chat.replies.charge_for(session, len(room.sessions))
     told = await set_rank(chat, room, args[1], rank, session)
-    chat.activity.decided(f"{told}, says {session.name.shown}", session.role)
+    chat.activity.decided(f"{told}, says {session.decider}", session.role)
     chat.reply(session, packet, f"{told}.")
 
 
@@ -155,7 +174,7 @@ async def _set_rule(  # noqa: PLR0913, PLR0917 (what was asked)
     chat.charge(session, CHANGE_COST)
     chat.replies.charge_for(session, len(room.sessions))
     told = await set_rules(chat, room, {rule: value}, session)
-    chat.activity.decided(f"{told}, says {session.name.shown}", session.role)
+    chat.activity.decided(f"{told}, says {session.decider}", session.role)
     chat.reply(session, packet, told, rules=shown_rules(room, room.has_rank(session, Rank.OPERATOR)))
 
 
@@ -222,44 +241,6 @@ def _written(value: object) -> str:
     return str(value or "off")
 
 
-# The name.
-
-
-async def _rename(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
-    room, name = room_of(chat, session, args[0]), chat.rooms.parse(args[1])
-    check_rank(session, room, Rank.OWNER)
-    chat.sanctions.check_may_speak(session, room)  # the name is shown to everybody
-    chat.charge(session, CHANGE_COST)
-    chat.replies.charge_for(session, len(room.sessions))
-    with chat.creations.take(account_of(session).id, "You have named too many rooms within the last hour."):
-        told = await rename(chat, room, name, session)
-    chat.activity.decided(f"{told}, says {session.name.shown}", session.role)
-    chat.reply(session, packet, f"{told}.", rooms=[row(room, session)])
-
-
-async def rename(chat: Chat, room: Room, name: Name, by: Session | None = None) -> str:
-    """Give a room another name, and tell those in it. Returns what is so now.
-
-    `by` is who decides; None is the server's operator. Raises `Usage` if it is called exactly that, `NameTaken`,
-    `NoSuchTarget`, or `Forbidden` for the lobby.
-    """
-    if room is chat.rooms.lobby:
-        raise Forbidden(f"Everyone is in {room.name}; only the server's configuration can name it.")
-    old = room.name
-    if name.shown == old:
-        raise Usage(f"{old} is called that already.")
-    chat.rooms.lookalikes.discard(room.parsed_name)  # (it may be given a name that looks like its own)
-    looks_taken = chat.rooms.find(name.key) is None and chat.rooms.lookalikes.taken(name)
-    chat.rooms.lookalikes.add(room.parsed_name)
-    if looks_taken:
-        raise NameTaken(f"There is already a room whose name looks like {name.shown}. Choose another.")
-    with chat.rooms.lookalikes.held(name):
-        await chat.store.write(RenameRoom(room.id, name))
-    chat.room_events.tell(room, RENAMED, by, text=name.shown)
-    chat.rooms.rename(room, name)
-    return f"{old} is called {room.name} now"
-
-
 #: Each rule with the member of `RoomRules` that has it; "private" is kept in a column of its own.
 RULES = {
     "moderated": "moderated",
@@ -283,8 +264,5 @@ COMMANDS = {
         ("room", "rule", "value"),
         1,
         f"show the rules of a room, or change one ({', '.join(RULES)}): /rules #ops moderated on",
-    ),
-    "/rename": Command(
-        _rename, ("room", "text"), 2, "give a room that you own another name", Role.USER, called=("room", "new")
     ),
 }

@@ -1,17 +1,18 @@
-"""Rooms: lists of them and of their members, topics, invitations, and closing them."""
+"""Rooms: lists of them and of their members, topics, invitations, their names, and closing them."""
 
 from __future__ import annotations
 
 from lanchat.commands.command import Command, account_of, is_emptied, list_argument
-from lanchat.commands.room_rights import CHANGE_COST, check_rank, ranks, room_of, row
+from lanchat.commands.room_rights import CHANGE_COST, OWNERS_ONLY, check_guest, check_rank, quota_of, ranks, room_of, row
 from lanchat.core.chat import Chat
 from lanchat.core.replies import NAMES_A_PACKET
+from lanchat.model.names import Name
 from lanchat.model.room import MARK, MAX_TOPIC, Room
 from lanchat.model.room_rules import Rank
 from lanchat.model.session import Account, Role, Session
 from lanchat.protocol.dates import local_minute
-from lanchat.protocol.errors import Forbidden, Usage
-from lanchat.protocol.events import CLOSED, INVITED, TOPIC
+from lanchat.protocol.errors import Forbidden, NameTaken, Usage
+from lanchat.protocol.events import CLOSED, INVITED, RENAMED, TOPIC
 from lanchat.protocol.name_lists import NO_MORE, SEPARATOR, fitting_names, fitting_rows, more_line
 from lanchat.protocol.packet import MAX_MSG, Packet, visible
 from lanchat.tables import rooms
@@ -140,7 +141,44 @@ def _room_and_account(chat: Chat, session: Session, args: list[str]) -> tuple[Ro
     return room, guest
 
 
+async def _rename(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
+    check_guest(chat, session, args[0], Rank.OWNER, OWNERS_ONLY)
+    room, name = room_of(chat, session, args[0]), chat.rooms.parse(args[1])
+    check_rank(session, room, Rank.OWNER)
+    chat.sanctions.check_may_speak(session, room)  # the name is shown to everybody
+    chat.charge(session, CHANGE_COST)
+    chat.replies.charge_for(session, len(room.sessions))
+    with chat.creations.take(quota_of(session), "You have named too many rooms within the last hour."):
+        told = await rename(chat, room, name, session)
+    chat.activity.decided(f"{told}, says {session.decider}", session.role)
+    chat.reply(session, packet, f"{told}.", rooms=[row(room, session)])
+
+
+async def rename(chat: Chat, room: Room, name: Name, by: Session | None = None) -> str:
+    """Give a room another name, and tell those in it. Returns what is so now.
+
+    `by` is who decides; None is the server's operator. Raises `Usage` if it is called exactly that, `NameTaken`,
+    `NoSuchTarget`, or `Forbidden` for the lobby.
+    """
+    if room is chat.rooms.lobby:
+        raise Forbidden(f"Everyone is in {room.name}; only the server's configuration can name it.")
+    old = room.name
+    if name.shown == old:
+        raise Usage(f"{old} is called that already.")
+    chat.rooms.lookalikes.discard(room.parsed_name)  # (it may be given a name that looks like its own)
+    looks_taken = chat.rooms.find(name.key) is None and chat.rooms.lookalikes.taken(name)
+    chat.rooms.lookalikes.add(room.parsed_name)
+    if looks_taken:
+        raise NameTaken(f"There is already a room whose name looks like {name.shown}. Choose another.")
+    with chat.rooms.lookalikes.held(name):
+        await chat.store.write(rooms.RenameRoom(room.id, name))
+    chat.room_events.tell(room, RENAMED, by, text=name.shown)
+    chat.rooms.rename(room, name)
+    return f"{old} is called {room.name} now"
+
+
 async def _close(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
+    check_guest(chat, session, args[0], Rank.OWNER, OWNERS_ONLY)
     room = room_of(chat, session, args[0])
     check_rank(session, room, Rank.OWNER)
     if room is chat.rooms.lobby:
@@ -153,7 +191,7 @@ async def _close(chat: Chat, session: Session, packet: Packet, args: list[str]) 
     chat.rooms.remove(room)
     chat.room_events.tell(room, CLOSED, session, to=here)
     chat.sanctions.forget(room)
-    chat.activity.decided(f"{session.name.shown} closed {room.name}", session.role)
+    chat.activity.decided(f"{session.decider} closed {room.name}", session.role)
     chat.reply(session, packet, f"{room.name} is closed.")
 
 
@@ -165,5 +203,6 @@ COMMANDS = {
     "/topic": Command(_topic, ("room", "text"), 1, "show or set the topic of a room; -delete removes it"),
     "/invite": Command(_invite, ("user", "room"), 2, "invite somebody to a private room", Role.USER),
     "/uninvite": Command(_uninvite, ("user", "room"), 2, "withdraw an invitation that was not accepted yet", Role.USER),
-    "/close": Command(_close, ("room",), 1, "close a room that you own, for everyone", Role.USER),
+    "/rename": Command(_rename, ("room", "text"), 2, "give a room that you own another name", called=("room", "new")),
+    "/close": Command(_close, ("room",), 1, "close a room that you own, for everyone"),
 }

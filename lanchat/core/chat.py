@@ -37,6 +37,7 @@ from lanchat.protocol.interfaces import Clock, IClient
 from lanchat.protocol.limits import Bucket, Limits, Quota
 from lanchat.protocol.name_lists import escaped_size, online_users
 from lanchat.protocol.packet import MAX_UNFRAMED, Packet, Sender, visible
+from lanchat.state.borrowed_rights import BorrowedRights
 from lanchat.state.interfaces import Store
 from lanchat.state.online import OnlineUsers
 from lanchat.state.pending_logins import Identity, PendingLogins
@@ -75,9 +76,9 @@ class Chat:
         self.changes = Changes(self.online, self.rooms, self.replies, self.sanctions, self.delivery, self.stored)
         self.typing_notices = TypingNotices(clock.seconds)
         self.bots = Bots(self.online, self.rooms, self.replies, self.delivery, new_id)
-        self.replay = Replay(self.delivery, self.replies)
-        self.cursors = Cursors(clock, self.delivery, now)
+        self.replay, self.cursors = Replay(self.delivery, self.replies), Cursors(clock, self.delivery, now)
         self.pending_logins = PendingLogins(clock, self.limits)
+        self.borrowed_rights = BorrowedRights(lambda session, told: self.reply(session, None, told))
         self.activity = ActivityLog(clock)
         self.presence = Presence(clock, self.timestamp)
         self.room_events = RoomEvents(self.online, self.delivery, self.presence, now)
@@ -139,7 +140,8 @@ class Chat:
         """Let a session belong to an account: that of somebody who has logged in, or of the guest who has made the account."""
         self.sanctions.check_entry(session, account)
         self.pending_logins.remove(session)
-        session.account, session.role = account, account.role
+        session.account = account
+        session.update_role()
         if session in self.online:
             account.sessions.append(session)
             for room in self.rooms.of_guest(session):
@@ -165,10 +167,14 @@ class Chat:
         self.activity.note(f"{account.name.shown} is an account now")
 
     def end_logins(self, account: Account, goodbye: str, *, why: str, but: Session | None = None) -> int:
-        """Close all sessions and pending logins of an account, except `but`; returns how many. `why` is for the log."""
+        """Close all sessions and pending logins of an account, except `but`; returns how many. `why` is for the log.
+
+        Others who have its rights lose them.
+        """
         ended = [session for session in (*account.sessions, *self.pending_logins.of(account)) if session is not but]
         for session in ended:
             self.close(session, AuthRequired.code, goodbye, why=why)
+        self.borrowed_rights.end_all(account)
         return len(ended)
 
     def account_of(self, name: str) -> Account:
@@ -257,6 +263,8 @@ class Chat:
         self.keepalive.forget(session)
         self.presence.forget(session)
         self.pending_logins.remove(session)
+        if session.oper is not None:
+            self.borrowed_rights.end(session)
         if self.online.free(session):
             self.counts.closed[session.gateway, code] += 1
             left = self.rooms.depart(session)

@@ -12,8 +12,9 @@ from functools import partial
 from twisted.logger import Logger
 
 from lanchat.core.chat import Chat
-from lanchat.model.session import CLASSIC, Account, Session
-from lanchat.protocol.errors import ChatError, ClientGone, NotStored
+from lanchat.model.sanction import BAN
+from lanchat.model.session import CLASSIC, Account, Role, Session
+from lanchat.protocol.errors import ChatError, ClientGone, Forbidden, NotStored
 from lanchat.tables import accounts
 
 _log = Logger("lanchat.commands.accounts")
@@ -45,6 +46,20 @@ async def enter(chat: Chat, session: Session, account: Account, device: str = CL
     chat.admit(session, account)
     chat.cursors.begin(session, device, cursor or 0)
     return cursor
+
+
+def take_rights(chat: Chat, session: Session, account: Account) -> None:
+    """Give a session the rights of a moderator's or operator's account, whose password its user has just given.
+
+    Raises `Forbidden` if the account has no such rights, and `Banned`.
+    """
+    if account.role < Role.MODERATOR:
+        raise Forbidden(f"{account.name.shown} is no moderator's or operator's account.")
+    if (ban := chat.sanctions.find(BAN, None, session, account)) is not None:
+        raise ban.error(chat.now())
+    chat.borrowed_rights.begin(session, account)
+    told = f"{session.name.shown} ({session.sender.ip}) has the rights of {account.name.shown} now"
+    chat.activity.decided(told, account.role)
 
 
 def most_devices(chat: Chat) -> int:

@@ -113,6 +113,8 @@ async def ban(chat: Chat, by: Actor, request: ModerationRequest) -> str:
     await chat.sanctions.impose(sanction, accounts)
     if room is None:
         _end_away(chat, target.account, ())
+        if target.account is not None:
+            chat.borrowed_rights.end_all(target.account)
     what = sanction.what(chat.now())
     chat.activity.decided(f"{target.shown} is {sanction.logged(chat.now())}", by.role)
     if room is not None:
@@ -166,6 +168,7 @@ def _target(chat: Chat, by: Actor, request: ModerationRequest) -> tuple[Room | N
     if by.address and target.covers(by.address):
         raise Forbidden(f"Nothing was done: you are connected from {target.shown} yourself. Give a name instead.")
     mine = target.is_mask and by.session is not None and masks.hits(target.kept, by.session)
+    mine = mine or (by.session is not None and by.session.oper is not None and by.session.oper is target.account)
     if mine or (by.key and by.key in {target.key, *(session.name.key for session in hit)}):
         raise Forbidden("Nothing was done: that would hit yourself.")
     for whom in (target.account, *hit):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any, NamedTuple
 
-from lanchat.commands import room_rights
+from lanchat.commands import room_rights, rooms
 from lanchat.core.chat import Chat
 from lanchat.manhole.tables import Facts, Table, Text
 from lanchat.manhole.user_commands import clock_time
@@ -81,7 +81,7 @@ class RoomCommands:
 
         rename('#ops', '#pumps'): it is found by the new name only.
         """
-        return self._decided(await room_rights.rename(self._chat, self._chat.rooms.named(room), parse_name(name)))
+        return self._decided(await rooms.rename(self._chat, self._chat.rooms.named(room), parse_name(name)))
 
     def _row(self, room: Room) -> RoomRow:
         owners = ", ".join(room_rights.owners(room, self._chat.online.account_by_id))

@@ -10,7 +10,7 @@ import fnmatch
 import re
 from functools import lru_cache
 
-from lanchat.model.session import Role, Session
+from lanchat.model.session import Session
 from lanchat.protocol.packet import is_visible
 from lanchat.protocol.spelling import key
 
@@ -58,7 +58,7 @@ def matches(mask: str, name_key: str, has_account: bool) -> bool:
 
 def hits(mask: str, session: Session) -> bool:
     """Whether a mask, as it is kept, is about this session. A pending login counts as the account that it wants."""
-    return matches(mask, session.name.key, session.role is not Role.GUEST)
+    return matches(mask, session.name.key, not session.is_guest)
 
 
 @lru_cache(maxsize=4096)

@@ -117,6 +117,7 @@ class Session:
         "heard",
         "name",
         "named",
+        "oper",
         "packets",
         "pending",
         "receipts",
@@ -146,13 +147,13 @@ class Session:
         self.packets = packets
         #: The caps that the hello was granted; None while the client is classic.
         self.caps: frozenset[str] | None = None
-        #: Whether a message of a classic client to everyone is answered with the number of its readers.
-        self.confirms = True
-        #: Whether it was welcomed, with or without a hello.
-        self.greeted = False
+        #: Whether it was welcomed; whether a classic client's message to everyone is answered with the number of its readers.
+        self.greeted, self.confirms = False, True
         #: Its account (None: a guest), the name of its device, its role, and what it says as a guest who is away ("" if here).
         self.account: Account | None = None
         self.device, self.role, self.guest_away = CLASSIC, Role.GUEST, ""
+        #: The account whose rights it has besides its own, as its user gave that one's password (`BorrowedRights`).
+        self.oper: Account | None = None
         #: Called before each message, if it may be muted: raises the reason why it may not speak.
         self.speech_check: Callable[[], None] | None = None
         #: How many of its messages the store has not given back yet.
@@ -177,6 +178,21 @@ class Session:
     def away(self) -> str:
         """What its user says while they are away, on all devices of an account; "" if they are here."""
         return self.guest_away if self.account is None else self.account.away
+
+    @property
+    def is_guest(self) -> bool:
+        """Whether its user has no account, and wants to log in to none."""
+        return self.account is None and self.role is not Role.PENDING
+
+    @property
+    def decider(self) -> str:
+        """The name of who decides what this session decides: of the account whose rights it uses, or its own."""
+        return self.name.shown if self.oper is None else self.oper.name.shown
+
+    def update_role(self) -> None:
+        """Note that its account, or the one whose rights it has, is another one or has another role."""
+        own = Role.GUEST if self.account is None else self.account.role
+        self.role = own if self.oper is None else max(own, self.oper.role)
 
     def sent(self, seq: int) -> None:
         """Note that it was sent all its messages up to this number in the log."""

@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias, TypeVar
 
 from lanchat.model import masks
 from lanchat.model.names import Name, are_confusable, parse, skeletons
-from lanchat.model.session import Account, Role, Session
+from lanchat.model.session import Account, Session
 from lanchat.protocol.errors import BadName, Forbidden, NoSuchTarget
 from lanchat.protocol.packet import visible
 from lanchat.protocol.spelling import MAX_SPELLING
@@ -50,7 +50,7 @@ class Target:
             return masks.hits(self.kept, session)
         if self.name is None:
             return self.covers(session.sender.ip)
-        guests = self.account is None and session.role is Role.GUEST
+        guests = self.account is None and session.is_guest
         return session.name.key == self.name.key or (guests and are_confusable(session.name, self.name))
 
     @property

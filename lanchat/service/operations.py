@@ -182,8 +182,8 @@ class Operations:
         account, role = self._account(request.name), Role[request.role.upper()]
         await self._store.write(accounts.SetRole(account.id, role))
         account.role = role
+        self._chat.borrowed_rights.role_changed(account)
         for session in account.sessions:
-            session.role = role
             self._chat.reply(session, None, f"The administrator made you {TITLES[request.role]}.")
         return Done(f"{account.name.shown} is {TITLES[request.role]} now.", {"name": account.name.shown, "role": request.role})
 

@@ -1,0 +1,44 @@
+"""Borrowed rights: sessions that have the rights of another account besides their own, as IRC's OPER gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lanchat.model.session import Account, Role, Session
+
+
+class BorrowedRights:
+    """The sessions whose users gave the password of another account, to do what it may (`Session.oper`)."""
+
+    def __init__(self, tell: Callable[[Session, str], None]) -> None:
+        """`tell` is called with a session that loses the rights it had, and what its user is told of that."""
+        self._tell = tell
+        self._sessions: set[Session] = set()
+
+    def begin(self, session: Session, account: Account) -> None:
+        """Let a session have the rights of an account besides its own."""
+        session.oper = account
+        session.update_role()
+        self._sessions.add(session)
+
+    def end(self, session: Session) -> None:
+        """Let a session have its own rights only, as it gives the others up, or has ended."""
+        session.oper = None
+        session.update_role()
+        self._sessions.discard(session)
+
+    def end_all(self, account: Account) -> None:
+        """Let no session have the rights of an account that is not its own, and tell those that had them."""
+        for session in self._with(account):
+            self.end(session)
+            self._tell(session, f"You have the rights of {account.name.shown} no longer.")
+
+    def role_changed(self, account: Account) -> None:
+        """Note that an account has another role, for its sessions and for those that have its rights."""
+        if account.role < Role.MODERATOR:
+            self.end_all(account)
+        for session in (*account.sessions, *self._with(account)):
+            session.update_role()
+
+    def _with(self, account: Account) -> list[Session]:
+        return [session for session in self._sessions if session.oper is account]
