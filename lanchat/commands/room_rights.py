@@ -71,10 +71,14 @@ def row(room: Room, session: Session) -> dict[str, object]:
 
 async def _rank(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     room, rank = room_of(chat, session, args[0]), parse_rank(args[2])
-    check_rank(session, room, Rank.OWNER)
+    check_rank(session, room, Rank.OPERATOR)
+    highest = max(rank, room.rank_of(_whom(chat, room, args[1])))
+    if highest > Rank.VOICED:
+        check_rank(session, room, Rank.OWNER)
     chat.charge(session, CHANGE_COST)
     chat.replies.charge_for(session, len(room.sessions))
-    told = await set_rank(chat, room, args[1], rank, session)
+    decides = room.has_rank(session, Rank.OWNER)
+    told = await set_rank(chat, room, args[1], rank, session, Rank.OWNER if decides else Rank.VOICED)
     chat.activity.decided(f"{told}, says {session.decider}", session.role)
     chat.reply(session, packet, f"{told}.")
 
@@ -87,31 +91,41 @@ def parse_rank(text: str) -> Rank:
     return rank
 
 
-async def set_rank(chat: Chat, room: Room, whom: str, rank: Rank, by: Session | None = None) -> str:
+async def set_rank(  # noqa: PLR0913, PLR0917 (what is decided, and by whom)
+    chat: Chat, room: Room, whom: str, rank: Rank, by: Session | None = None, highest: Rank = Rank.OWNER
+) -> str:
     """Give an account or a guest a rank in a room, or take it away, and tell those in it. Returns what is so now.
 
-    `by` is who decides; None is the server's operator. Raises `NoSuchTarget`, `Full`, or `Forbidden` in the lobby, or if the
-    room would have no owner any more.
+    `by` is who decides; None is the server's operator. They may change no rank above `highest`. Raises `NoSuchTarget`, `Full`,
+    or `Forbidden` in the lobby, or if the room would have no owner any more.
     """
     if room is chat.rooms.lobby:
         raise Forbidden(f"Nobody has a rank in {room.name}: the server's moderators decide there.")
-    name = whom.strip().removeprefix("@")
-    account, guest = chat.online.account(name), chat.online.find(name)
-    if account is not None:
-        await chat.store.write(SetRank(room.id, account.id, rank, chat.limits["ranks"]))
-        shown, before = account.name.shown, room.rank_of(account)
+    found = _whom(chat, room, whom)
+    if isinstance(found, Account):
+        await chat.store.write(SetRank(room.id, found.id, rank, chat.limits["ranks"], highest))
+        before = room.rank_of(found)
         if rank:
-            room.ranks[account.id] = rank
+            room.ranks[found.id] = rank
         else:
-            room.ranks.pop(account.id, None)
-    elif guest is not None and guest in room.sessions:
-        shown, before = guest.name.shown, room.rank_of(guest)
-        _rank_guest(room, guest, rank)
+            room.ranks.pop(found.id, None)
     else:
-        raise NoSuchTarget(f"There is no account {visible(name, 40)}, and no guest of that name is in {room.name}.")
+        before = room.rank_of(found)
+        _rank_guest(room, found, rank)
+    shown = found.name.shown
     words = [one.word if one else "" for one in (rank, before)]
     chat.room_events.tell(room, RANK, by, who=shown, text=words[0], was=words[1])
     return f"{shown} is {_TITLES[rank]} in {room.name} now"
+
+
+def _whom(chat: Chat, room: Room, text: str) -> Account | Session:
+    """The account of this name, or the guest in a room. Raises `NoSuchTarget`."""
+    name = text.strip().removeprefix("@")
+    if (account := chat.online.account(name)) is not None:
+        return account
+    if (guest := chat.online.find(name)) is None or guest not in room.sessions:
+        raise NoSuchTarget(f"There is no account {visible(name, 40)}, and no guest of that name is in {room.name}.")
+    return guest
 
 
 def ranks(room: Room, account_of: Callable[[int], Account | None]) -> dict[str, Rank]:

@@ -14,7 +14,7 @@ class Rank(IntEnum):
     NONE = 0
     #: May speak in a moderated room, too.
     VOICED = 1
-    #: May also kick, mute, ban and invite, set the topic, and change the rules.
+    #: May also kick, mute, ban and invite, set the topic, change the rules, and let others be voiced.
     OPERATOR = 2
     #: May also give ranks, rename the room, and close it.
     OWNER = 3

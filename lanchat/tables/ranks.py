@@ -14,6 +14,7 @@ from lanchat.tables.log_command import LogCommand
 #: The text of the error for whoever would take the rank of a room's last owner away.
 LAST_OWNER = "A room keeps its last owner. Make somebody else an owner first."
 
+_RANK = "SELECT rank FROM ranks WHERE room = ? AND account = ?"
 _OWNERS = "SELECT account FROM ranks WHERE room = ? AND rank = ?"
 
 
@@ -25,14 +26,19 @@ class SetRank(LogCommand[None], frozen=True):
     rank: Rank
     #: How many accounts may have a rank in a room.
     most: float = math.inf
+    #: The highest rank that may be changed.
+    highest: Rank = Rank.OWNER
 
     def run(self, connection: Connection) -> None:
         """Raises `NoSuchTarget` if the room was closed or the account removed; `Forbidden` if no owner would be left.
 
-        Raises `Full` if `most` others have a rank there.
+        Raises `Forbidden` if the account has a rank above `highest`, and `Full` if `most` others have a rank there.
         """
         rooms.check_there(connection, self.room)
         check_account(connection, self.account)
+        before = connection.execute(_RANK, (self.room, self.account)).fetchone()
+        if before is not None and before[0] > self.highest:
+            raise Forbidden("Somebody else has just given them a higher rank, which you can't change.")
         owners = [account for (account,) in connection.execute(_OWNERS, (self.room, Rank.OWNER))]
         if owners == [self.account] and self.rank < Rank.OWNER:
             raise Forbidden(LAST_OWNER)

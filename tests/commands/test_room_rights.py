@@ -57,7 +57,7 @@ def ask(user: User, to: str, msg: str) -> str:
 def test_each_rank_may_do_what_is_its_own_and_what_those_below_may(router: Router, ann: User) -> None:
     bob, eve = user(router, "bob"), user(router, "eve")
     of_operators = [("/topic", "#ops x"), ("/rules", "#ops secret on"), ("/mute", "#ops eve"), ("/kick", "#ops eve")]
-    of_owners = [("/rank", "#ops eve voiced"), ("/rename", "#ops #pumps"), ("/close", "#pumps")]
+    of_owners = [("/rank", "#ops eve operator"), ("/rename", "#ops #pumps"), ("/close", "#pumps")]
     for rank in ("none", "voiced"):
         assert "bob is" in ask(ann, "/rank", f"#ops bob {rank}")
         assert {ask(bob, to, msg) for to, msg in of_operators} == {"FORBIDDEN"}
@@ -81,6 +81,34 @@ def test_a_rank_is_given_by_owners_and_moderators_only_and_in_no_lobby(router: R
     router.chat.rooms.open_lobby(room)
     assert ask(mod, "/rank", "#ops bob operator") == "FORBIDDEN"
     assert room.ranks == {}
+
+
+def test_operators_decide_who_is_voiced_and_nothing_above_that(router: Router, ann: User) -> None:
+    bob, eve, gus = user(router, "bob"), user(router, "eve"), guest(router, "gus")
+    ask(ann, "/rank", "#ops bob operator")
+    for who in ("eve", "gus"):
+        assert ask(bob, "/rank", f"#ops {who} voiced") == f"{who} is voiced in #ops now."
+        assert ask(eve, "/rank", f"#ops {who} none") == "FORBIDDEN", "who is voiced decides nothing"
+        assert ask(bob, "/rank", f"#ops {who} none") == f"{who} is without a rank in #ops now."
+        assert ask(bob, "/rank", f"#ops {who} operator") == "FORBIDDEN"
+        ask(ann, "/rank", f"#ops {who} operator")
+        assert ask(bob, "/rank", f"#ops {who} voiced") == "FORBIDDEN", "that would take a rank away that it did not give"
+        ask(ann, "/rank", f"#ops {who} none")
+    assert ask(bob, "/rank", "#ops ann voiced") == "FORBIDDEN"
+    assert ask(gus, "/rank", "#ops eve voiced") == "FORBIDDEN"
+
+
+def test_an_operator_takes_no_rank_away_that_is_given_at_the_same_time(router: Router, ann: User) -> None:
+    bob, _ = user(router, "bob"), user(router, "eve")
+    ask(ann, "/rank", "#ops bob operator")
+    store = store_of(router.chat)
+    store.held = True
+    ann.send("/rank", "#ops eve owner")
+    bob.send("/rank", "#ops eve none")
+    store.release()
+    assert dump(bob.shown()[-1].x)["code"] == "FORBIDDEN"
+    (room,) = router.chat.rooms.of(bob.session)
+    assert room.rank_of(router.chat.account_of("eve")) is Rank.OWNER
 
 
 def test_the_last_owner_stays_one(router: Router, ann: User) -> None:
