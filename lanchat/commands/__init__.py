@@ -13,6 +13,7 @@ from lanchat.commands import (
     conversations,
     hello,
     history,
+    invitations,
     joining,
     moderation,
     other_chats,
@@ -113,7 +114,12 @@ PARTS = {
     BEGINNERS_HELP: HELP | talk.COMMANDS,
     "messages": changes.COMMANDS,
     "presence": people.COMMANDS | presence.COMMANDS,
-    "room": joining.COMMANDS | rooms.COMMANDS | room_rights.COMMANDS | history.COMMANDS | conversations.COMMANDS,
+    "room": joining.COMMANDS
+    | rooms.COMMANDS
+    | invitations.COMMANDS
+    | room_rights.COMMANDS
+    | history.COMMANDS
+    | conversations.COMMANDS,
     "account": accounts.COMMANDS,
     "moderation": moderation.COMMANDS,
 }

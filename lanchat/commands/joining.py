@@ -115,8 +115,8 @@ def _check_may_enter(chat: Chat, session: Session, room: Room, key: str) -> bool
         return False
     if account is None and rules.accounts_only:
         raise Forbidden(f"Only users with an account may enter {room.name}. Send /register PASSWORD to make one.")
-    if account is not None and account.id in room.invited:
-        return room.private
+    if room.invites(session):
+        return room.private and session not in room.guests_invited
     if room.private:
         raise Forbidden(f"{room.name} is private: a member must /invite you first.")
     if rules.key:

@@ -1,18 +1,19 @@
-"""Rooms: lists of them and of their members, topics, invitations, their names, and closing them."""
+"""Rooms: lists of them and of their members, topics, their names, and closing them."""
 
 from __future__ import annotations
 
-from lanchat.commands.command import Command, account_of, is_emptied, list_argument
+from lanchat.commands.command import Command, is_emptied, list_argument
+from lanchat.commands.invitations import count_invited, invited_names
 from lanchat.commands.room_rights import CHANGE_COST, OWNERS_ONLY, check_guest, check_rank, quota_of, ranks, room_of, row
 from lanchat.core.chat import Chat
 from lanchat.core.replies import NAMES_A_PACKET
 from lanchat.model.names import Name
-from lanchat.model.room import MARK, MAX_TOPIC, Room
+from lanchat.model.room import MAX_TOPIC, Room
 from lanchat.model.room_rules import Rank
-from lanchat.model.session import Account, Role, Session
+from lanchat.model.session import Session
 from lanchat.protocol.dates import local_minute
 from lanchat.protocol.errors import Forbidden, NameTaken, Usage
-from lanchat.protocol.events import CLOSED, INVITED, RENAMED, TOPIC
+from lanchat.protocol.events import CLOSED, RENAMED, TOPIC
 from lanchat.protocol.name_lists import NO_MORE, SEPARATOR, fitting_names, fitting_rows, more_line
 from lanchat.protocol.packet import MAX_MSG, Packet, visible
 from lanchat.tables import rooms
@@ -42,30 +43,24 @@ def _members(chat: Chat, session: Session, packet: Packet, args: list[str]) -> N
     """List the members who are online, those who are away, and the invited: one list, which may be asked for in parts."""
     name, after = list_argument(session, packet, args[0])
     room = room_of(chat, session, name)
-    chat.charge(session, (len(room.sessions) + len(room.members) + len(room.invited)) / NAMES_A_PACKET)
+    chat.charge(session, (len(room.sessions) + len(room.members) + count_invited(room)) / NAMES_A_PACKET)
     here = {reader.name.shown for reader in room.sessions}
     away = {account.name.shown for account in room.members.values()} - here
     names = sorted(here, key=str.lower) + sorted(away, key=str.lower)
-    total = len(names) + len(room.invited)
+    total = len(names) + count_invited(room)
     by_name = ranks(room, chat.online.account_by_id) if session.understands("event") else {}
     titled = [f"{name} ({by_name[name].word})" if name in by_name else name for name in names]
-    fit = fitting_names([*titled, *_invited(chat, room)][after:], MAX_MSG - 400)
+    fit = fitting_names([*titled, *invited_names(chat, room)][after:], MAX_MSG - 400)
     members = max(len(names) - after, 0)
     invited, listed = fit[members:], names[after : after + len(fit)]
     told = [f"In {room.name} ({len(here)} online, {len(away)} away): {SEPARATOR.join(fit[:members])}".removesuffix(": ")]
     if invited:
-        told.append(f"Invited ({len(room.invited)}): {SEPARATOR.join(invited)}")
+        told.append(f"Invited ({count_invited(room)}): {SEPARATOR.join(invited)}")
     shown = after + len(fit)
     text = ". ".join(told) + " ".join(["", *more_line(total, shown, f"/members {room.name}")]) if fit else NO_MORE
     shown_ranks = {name: by_name[name].word for name in listed if name in by_name} or None
     more = shown < total or None
     chat.reply(session, packet, text, names=listed, n=len(names), ranks=shown_ranks, invited=invited or None, more=more)
-
-
-def _invited(chat: Chat, room: Room) -> list[str]:
-    """The names of the accounts that are invited to a room, sorted."""
-    accounts = [account for number in room.invited if (account := chat.online.account_by_id(number)) is not None]
-    return sorted((account.name.shown for account in accounts), key=str.lower)
 
 
 async def _topic(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
@@ -100,45 +95,6 @@ def _show_topic(chat: Chat, session: Session, packet: Packet, room: Room) -> Non
         if session.understands("event"):
             told += f" (set by {room.topic_by}, {local_minute(room.topic_at)})"
     chat.reply(session, packet, told, quotes=True, topic=room.topic, **known)
-
-
-async def _invite(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
-    room, guest = _room_and_account(chat, session, args)
-    if room.rules.key or room.rules.limit:  # (which an invitation overrides)
-        check_rank(session, room, Rank.OPERATOR)
-    chat.sanctions.check_may_speak(session, room)
-    chat.replies.charge_for(session, len(room.sessions))
-    told = "You have sent too many invitations within the last hour."
-    with chat.invites.take(account_of(session).id, told):
-        await chat.store.write(rooms.Invite(room.id, guest.id, chat.limits["invitations"]))
-    if guest.id in room.members:
-        raise Usage(f"{guest.name.shown} is already in {room.name}.")
-    room.invited.add(guest.id)
-    for reader in tuple(guest.sessions):
-        if not reader.has_cap("event"):
-            chat.reply(reader, None, f"{session.name.shown} invites you to {room.name}. Send /join {room.name} to enter it.")
-    chat.room_events.tell(room, INVITED, session, who=guest.name.shown, to=tuple(guest.sessions))
-    chat.reply(session, packet, f"{guest.name.shown} may now enter {room.name}.")
-
-
-async def _uninvite(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
-    room, guest = _room_and_account(chat, session, args)
-    if guest.id not in room.invited:
-        raise Usage(f"{guest.name.shown} is not invited to {room.name}. Send /members {room.name} to see who is.")
-    await chat.store.write(rooms.Uninvite(room.id, guest.id))
-    room.invited.discard(guest.id)
-    for reader in tuple(guest.sessions):
-        chat.reply(reader, None, f"Your invitation to {room.name} was withdrawn.")
-    chat.reply(session, packet, f"The invitation of {guest.name.shown} to {room.name} was withdrawn.")
-
-
-def _room_and_account(chat: Chat, session: Session, args: list[str]) -> tuple[Room, Account]:
-    """The room and the account of an invitation, in either order. Raises `Usage` if the account is a member already."""
-    user, name = reversed(args) if args[0].startswith(MARK) else args
-    room, guest = room_of(chat, session, name), chat.account_of(user)
-    if guest.id in room.members:
-        raise Usage(f"{guest.name.shown} is already in {room.name}.")
-    return room, guest
 
 
 async def _rename(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
@@ -201,8 +157,6 @@ COMMANDS = {
     ),
     "/members": Command(_members, ("room",), 1, "list the members of a room, online and away"),
     "/topic": Command(_topic, ("room", "text"), 1, "show or set the topic of a room; -delete removes it"),
-    "/invite": Command(_invite, ("user", "room"), 2, "invite somebody to a private room", Role.USER),
-    "/uninvite": Command(_uninvite, ("user", "room"), 2, "withdraw an invitation that was not accepted yet", Role.USER),
     "/rename": Command(_rename, ("room", "text"), 2, "give a room that you own another name", called=("room", "new")),
     "/close": Command(_close, ("room",), 1, "close a room that you own, for everyone"),
 }

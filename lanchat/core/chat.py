@@ -84,7 +84,7 @@ class Chat:
         self.room_events = RoomEvents(self.online, self.delivery, self.presence, now)
         self.departures = Departures(self.rooms, self.reservations, self.sanctions, self.delivery, self.room_events)
         self.keepalive = Keepalive(clock, self._ping, self._ping_timed_out)
-        #: How many accounts an address may make in an hour, an account rooms and invitations, and a guest new names.
+        #: How many accounts an address may make in an hour, an account or address rooms and invitations, and a guest new names.
         self.registrations, self.creations, self.invites, self.renames = (
             Quota(self.limits, name, clock.seconds) for name in ("registrations", "creations", "invites", "renames")
         )

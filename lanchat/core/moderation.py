@@ -72,7 +72,8 @@ async def kick(chat: Chat, by: Actor, request: ModerationRequest) -> str:
     room, target, hit = _target(chat, by, request)
     _check_can_be_left(chat, room)
     accounts = _accounts(by, room, target, hit)
-    if not hit and not (room is not None and (room.members.keys() | room.invited) & accounts.keys()):
+    invited = room is not None and (room.invited & accounts.keys() or any(map(target.hits, room.guests_invited)))
+    if not hit and not invited and not (room is not None and room.members.keys() & accounts.keys()):
         raise NoSuchTarget(f"{target.shown} is not {f'in {room.name}' if room is not None else 'here'}.")
     if room is not None and not hit and not room.members.keys() & accounts.keys():
         return await _take_back(chat, by, room, target, accounts)
@@ -92,11 +93,13 @@ async def kick(chat: Chat, by: Actor, request: ModerationRequest) -> str:
 
 async def _take_back(chat: Chat, by: Actor, room: Room, target: Target, accounts: dict[int, Account]) -> str:
     """Take back the invitation of somebody who is to leave a room, and has not joined it yet."""
-    await chat.store.write(RemoveMembers(room.id, tuple(accounts)))
+    if accounts:
+        await chat.store.write(RemoveMembers(room.id, tuple(accounts)))
+    guests = chat.rooms.uninvite_guests(room, target.hits)
     for account in accounts.values():
         chat.rooms.dismiss(account, room)
-        for session in tuple(account.sessions):
-            chat.reply(session, None, f"Your invitation to {room.name} was withdrawn.")
+    for session in (*guests, *chain.from_iterable(account.sessions for account in accounts.values())):
+        chat.reply(session, None, f"Your invitation to {room.name} was withdrawn.")
     chat.activity.decided(f"{target.shown} is not invited to {room.name} any more, says {by.name}", by.role)
     return (
         f"The invitation of {target.shown} to {room.name} was withdrawn. {by.written(BAN, room, target.shown)} keeps them out."
@@ -218,6 +221,7 @@ def _take_out(  # noqa: PLR0913, PLR0917 (what was decided, and how it is told)
     room = request.room
     assert room is not None  # noqa: S101 (nobody asks for the whole server)
     hit = _hit(chat, room, target)
+    chat.rooms.uninvite_guests(room, target.hits)
     members = [account for account in accounts if account.id in room.members]
     names = list(dict.fromkeys([*(session.name.shown for session in hit), *(account.name.shown for account in members)]))
     for account in accounts:

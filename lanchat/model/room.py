@@ -21,6 +21,7 @@ class Room:
     __slots__ = (
         "conv",
         "guest_ranks",
+        "guests_invited",
         "id",
         "invited",
         "key",
@@ -65,9 +66,10 @@ class Room:
         #: The ranks of accounts, by their numbers, also of those who are no members now; and those of guests who are in it.
         self.ranks: dict[int, Rank] = {}
         self.guest_ranks: dict[Session, Rank] = {}
-        #: The members by the numbers of their accounts; and the numbers of those who are invited.
+        #: The members by the numbers of their accounts; and who is invited: numbers of accounts, and guests who are online.
         self.members: dict[int, Account] = {}
         self.invited: set[int] = set()
+        self.guests_invited: set[Session] = set()
         #: The sessions in it, of members and of guests, in the order in which they came.
         self.sessions: dict[Session, None] = {}
 
@@ -84,6 +86,11 @@ class Room:
     def has_rank(self, session: Session, rank: Rank) -> bool:
         """Whether a session has this rank, or a higher one. The server's moderators may do everything in all rooms."""
         return session.role >= Role.MODERATOR or self.rank_of(session) >= rank
+
+    def invites(self, who: Session | Account) -> bool:
+        """Whether somebody is invited to this room, as an account or as the guest that they are or were."""
+        account = who.account if isinstance(who, Session) else who
+        return who in self.guests_invited or (account is not None and account.id in self.invited)
 
     @property
     def people(self) -> int:

@@ -52,7 +52,11 @@ LIMITS = {
     "joined": Limit(100, "rooms that one user is in", "the user must leave one first"),
     "members": Limit(10_000, "accounts that are members of one room", "no more can join it"),
     "invitations": Limit(1_000, "open invitations to one room", "no more can be sent"),
-    "invites": Limit(100, "invitations sent in an hour by one account", "it must wait before sending another"),
+    "invites": Limit(
+        100,
+        "invitations sent in an hour by one account or address",
+        "it must wait before sending another",
+    ),
     "ranks": Limit(1_000, "accounts with a rank in one room", "no more can be given one"),
     "renames": Limit(20, "changes of name in an hour by one guest", "the guest keeps its name for now"),
     "notices": Limit(10, "messages a second from one bot", "the bot is told to wait"),

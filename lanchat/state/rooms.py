@@ -6,7 +6,7 @@ A member is an account, and stays one while it is away; a guest is in a room onl
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from lanchat.model.lookalikes import Lookalikes
 from lanchat.model.names import Name
@@ -30,6 +30,8 @@ class Rooms:
         self._odd: dict[str, Room] = {}  # by name: rooms whose key is not that of their name, as another has it
         # The rooms of each account and of each guest, in the order in which they joined.
         self._of: dict[Account | Session, dict[Room, None]] = {}
+        # The rooms to which each guest is invited who is online.
+        self._invited: dict[Session, set[Room]] = {}
         #: The room that everybody is in, if the operator wants one.
         self.lobby: Room | None = None
 
@@ -80,6 +82,8 @@ class Rooms:
             self._drop(account, room)
         for session in tuple(room.sessions):
             self.leave(session, room)
+        for session in tuple(room.guests_invited):
+            self.uninvite_guest(session, room)
         del self._rooms[room.key], self.by_conv[room.conv]
         del self._keys[bisect_left(self._keys, room.key)]
         self.lookalikes.discard(room.parsed_name)
@@ -102,6 +106,27 @@ class Rooms:
         self._drop(account, room)
         for session in account.sessions:
             self.leave(session, room)
+            self.uninvite_guest(session, room)
+
+    def invite_guest(self, guest: Session, room: Room) -> None:
+        """Let a guest enter a room, once, while they are online."""
+        room.guests_invited.add(guest)
+        self._invited.setdefault(guest, set()).add(room)
+
+    def uninvite_guest(self, guest: Session, room: Room) -> None:
+        """End the invitation of a guest, if there is one."""
+        room.guests_invited.discard(guest)
+        if (rooms := self._invited.get(guest)) is not None:
+            rooms.discard(room)
+            if not rooms:
+                del self._invited[guest]
+
+    def uninvite_guests(self, room: Room, meant: Callable[[Session], bool]) -> list[Session]:
+        """End the invitations of the guests who are meant; returns them."""
+        guests = list(filter(meant, room.guests_invited))
+        for guest in guests:
+            self.uninvite_guest(guest, room)
+        return guests
 
     def clear_topics(self, numbers: Collection[int]) -> None:
         """Remove the topics of the rooms with these numbers."""
@@ -144,7 +169,7 @@ class Rooms:
         if not room.rules.secret or asker in room.sessions or asker.role >= Role.MODERATOR:
             return True
         account = asker.account
-        return account is not None and (account.id in room.members or account.id in room.invited or account.id in room.ranks)
+        return room.invites(asker) or (account is not None and (account.id in room.members or account.id in room.ranks))
 
     def with_prefix(self, prefix: str) -> list[Room]:
         """The rooms whose names begin with this, in any case, with or without the `#`; sorted."""
@@ -172,6 +197,8 @@ class Rooms:
     def enter(self, session: Session, room: Room) -> None:
         """Let a session be in a room."""
         room.sessions[session] = None
+        if session in self._invited:
+            self.uninvite_guest(session, room)
         if session.account is None:
             self._of.setdefault(session, {})[room] = None
 
@@ -196,6 +223,9 @@ class Rooms:
             room.sessions.pop(session, None)
             room.guest_ranks.pop(session, None)
         self._of.pop(session, None)
+        if session in self._invited:
+            for room in self._invited.pop(session):
+                room.guests_invited.discard(session)
         return rooms
 
     def _drop(self, whose: Account | Session, room: Room) -> None:

@@ -178,6 +178,10 @@ class RenameRoom(LogCommand[None], frozen=True):
             raise _taken(self.name)
 
 
+#: The text of the error for whoever would invite one more to a room.
+ALL_INVITED = "That room has the maximum number of open invitations. Send /uninvite to withdraw one."
+
+
 class Invite(LogCommand[None], frozen=True):
     """Invite an account to a room, unless it is a member. Raises `NoSuchTarget` or `Full`."""
 
@@ -192,7 +196,7 @@ class Invite(LogCommand[None], frozen=True):
         check_account(connection, self.account)
         others = "SELECT count(*) FROM invitations WHERE room = ? AND account <> ?"
         if connection.execute(others, (self.room, self.account)).fetchone()[0] >= self.most:
-            raise Full("That room has the maximum number of open invitations. Send /uninvite to withdraw one.", "invitations")
+            raise Full(ALL_INVITED, "invitations")
         outside = "WHERE NOT EXISTS (SELECT 1 FROM members WHERE account = ?2 AND conv = ?3)"
         row = (self.room, self.account, f"r{self.room}")
         connection.execute(f"INSERT OR IGNORE INTO invitations SELECT ?1, ?2 {outside}", row)

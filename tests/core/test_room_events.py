@@ -318,3 +318,18 @@ def test_a_new_rank_says_what_it_was_before(router: Router, ann: User) -> None:
     assert ranks == [(["bob"], *step) for step in expected] + [(["eve"], *step) for step in expected]
     ann.send("/history", "#ops")
     assert [x.get("was") for x in ann.xs() if x.get("ev") == "rank"] == 2 * [None, "voiced", "operator"], "it is kept"
+
+
+def test_all_devices_of_an_account_are_told_of_its_rooms_also_when_nobody_else_is_there(router: Router) -> None:
+    phone = account(router, "bob")
+    laptop, ann = log_in(router, "bob", *CAPS), account(router, "ann")
+    laptop.shown()
+    phone.send("/create", "#den")
+    phone.send("/leave", "#den")
+    assert [ev[0] for ev in events(phone)] == [ev[0] for ev in events(laptop)] == ["joined", "left"]
+    ann.send("/create", "#ops")
+    phone.send("/join", "#ops")
+    ann.send("/kick", "#ops bob")
+    ann.send("/invite", "bob #ops")
+    for device in (phone, laptop):
+        assert [ev[0] for ev in events(device)] == ["joined", "kicked", "invited"]

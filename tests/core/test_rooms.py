@@ -385,8 +385,7 @@ def test_who_is_invited_sees_the_room_and_may_enter(router: Router, ann: User, s
     assert code(secret) == "NO_SUCH_TARGET"
 
 
-def test_a_guest_and_nobody_can_not_be_invited(router: Router, ann: User) -> None:
-    User(router, "bob")
+def test_nobody_can_be_invited_who_is_not_there(router: Router, ann: User) -> None:
     ann.send("/create", "#secret private")
     ann.shown()
     ann.send("/invite", "bob #secret")
