@@ -21,6 +21,7 @@ from lanchat.commands import (
     presence,
     room_rights,
     rooms,
+    signals,
     talk,
 )
 from lanchat.commands.command import Command, sends_any_text
@@ -33,7 +34,7 @@ from lanchat.protocol.typed_lines import BEGINNERS_HELP, NOT_KEPT
 
 COMMANDS: dict[str, Command] = {}
 #: Commands that programs send by themselves: whose client sends them may be idle.
-AUTOMATIC = frozenset({"/ack", "/hello", "/pong", "/read", "/typing"})
+AUTOMATIC = frozenset({"/ack", "/hello", "/pong", "/read", "/tags", "/typing"})
 #: The word after `/help` for the whole help, which is also shown without a word.
 ALL = "all"
 
@@ -125,4 +126,4 @@ PARTS = {
 }
 for _commands in PARTS.values():
     COMMANDS.update(_commands)
-COMMANDS.update(talk.PROGRAMS | changes.PROGRAMS | hello.PROGRAMS)
+COMMANDS.update(talk.PROGRAMS | signals.PROGRAMS | hello.PROGRAMS)

@@ -1,4 +1,4 @@
-"""More than text: what somebody does (`/me`), notices, replies, edits, withdrawals and reactions, and who is typing."""
+"""More than text: what somebody does (`/me`), notices, replies, edits, withdrawals and reactions."""
 
 from __future__ import annotations
 
@@ -6,16 +6,12 @@ from msgspec.structs import replace
 
 from lanchat.commands.command import Command, Run
 from lanchat.core.chat import Chat
-from lanchat.model.room import MARK
 from lanchat.model.session import Role, Session
 from lanchat.protocol.entry import ACTION, EDIT, NOTICE, REACT, WITHDRAW
 from lanchat.protocol.errors import Usage
-from lanchat.protocol.events import TYPING
-from lanchat.protocol.extensions import ServerX, X
+from lanchat.protocol.extensions import X
 from lanchat.protocol.interfaces import Work
-from lanchat.protocol.packet import SERVER, Packet, ServerPacket, is_visible
-from lanchat.state.online import unknown_user
-from lanchat.state.rooms import not_in
+from lanchat.protocol.packet import Packet, is_visible
 
 #: Characters of a reaction, at most.
 MAX_REACTION = 32
@@ -54,39 +50,6 @@ def _react(chat: Chat, session: Session, packet: Packet, args: list[str]) -> Wor
     return chat.changes.change(session, packet, REACT, args[0].strip(), text)
 
 
-def _typing(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
-    """Tell others in a conversation that somebody writes something, if they want to know; nothing of it is kept."""
-    name = args[0].strip()
-    room = chat.rooms.get(name, session) if name.startswith(MARK) else None
-    if room is not None and session not in room.sessions:
-        raise not_in(room)
-    chat.sanctions.check_may_speak(session, room)
-    here, target = (room.sessions, room.name) if room is not None else _readers(chat, name.removeprefix("@"))
-    if not chat.typing_notices.may_tell(session, target):  # (before everybody there is looked at)
-        return
-    readers = [reader for reader in here if reader.has_cap("typing") and not _same_user(reader, session)]
-    chat.replies.charge_for(session, len(readers))
-    conv, who = room.name if room is not None else f"@{session.name.shown}", session.name.shown
-    x = ServerX(op="event", ev=TYPING, conv=conv, who=[who], ts=chat.timestamp())
-    told = ServerPacket(SERVER, target, f"{who} is typing", x)
-    for reader in readers:
-        if not reader.client.behind():
-            reader.client.deliver(told)
-
-
-def _readers(chat: Chat, name: str) -> tuple[list[Session], str]:
-    """The sessions of a user, and the name as it is shown. Raises `NoSuchTarget`."""
-    if (account := chat.online.account(name)) is not None:
-        return list(account.sessions), account.name.shown
-    if (guest := chat.online.find(name)) is not None:
-        return [guest], guest.name.shown
-    raise unknown_user(name)
-
-
-def _same_user(one: Session, other: Session) -> bool:
-    return one is other or (one.account is not None and one.account is other.account)
-
-
 COMMANDS = {
     "/me": Command(_saying(ACTION), ("target", "text"), 2, "say what you do, as in: /me #ops waves"),
     "/notice": Command(_saying(NOTICE), ("target", "text"), 2, "say something that needs no answer"),
@@ -97,5 +60,3 @@ COMMANDS = {
     "/withdraw": Command(_withdraw, ("id",), 1, "take back a message of yours, for everybody", Role.USER),
     "/react": Command(_react, ("id", "text"), 1, "react to a message; without TEXT, take the reaction back", Role.USER),
 }
-#: A command for programs.
-PROGRAMS = {"/typing": Command(_typing, ("target",), 1, "for programs: tell the others there that you are typing")}

@@ -19,7 +19,10 @@ from lanchat.protocol.packet import Packet
 
 #: The caps that a hello can be granted.
 CAPS = frozenset(
-    {"id", "ack", "ping", "presence", "token", "resume", "history", "room", "order", "read", "event", "edit", "react", "typing"}
+    {
+        *("id", "ack", "ping", "presence", "token", "resume", "history", "room", "order", "read", "event", "edit", "react"),
+        *("typing", "tags"),
+    }
 )
 #: The caps of a client whose hello was refused, which may send another.
 UNGRANTED: frozenset[str] = frozenset({""})

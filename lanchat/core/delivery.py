@@ -110,6 +110,7 @@ class Delivery:
             conv = target
         ts = self._replies.timestamp(entry.ts)
         x = ServerX(id=self.id_of(entry), seq=entry.seq or None, ts=ts, conv=conv, re=entry.re, self_=own or None, batch=batch)
+        x.tags = entry.tags
         return (SharedPacket if in_room else ServerPacket)(Sender(entry.name, entry.ip), target, entry.msg, x)
 
     def forms_for(self, reader: Account | None, entry: Entry, batch: str | None = None, excerpt: str = "") -> Forms:

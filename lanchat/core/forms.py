@@ -62,8 +62,10 @@ def forms(entry: Entry, packet: ServerPacket, id_of: Callable[[Entry], str], exc
         return _event(entry, packet, x)
     if entry.kind not in CAPS:  # (of a newer version)
         return Forms(packet, None, entry.kind or "unknown")
-    changed = replace(packet, x=replace(x, op=entry.kind, id=id_of(replace(entry, seq=entry.about))))
-    return Forms(changed, replace(packet, msg=sentence(entry, excerpt)), CAPS[entry.kind])
+    about = id_of(replace(entry, seq=entry.about))
+    changed = replace(packet, x=replace(x, op=entry.kind, id=about))
+    told = replace(packet, msg=sentence(entry, excerpt), x=replace(x, re=about))
+    return Forms(changed, told, CAPS[entry.kind])
 
 
 def said(packet: ServerPacket, kind: str | None) -> Forms:

@@ -12,8 +12,8 @@ The code is in this order: step 1 for all messages, then the others for relayed 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import groupby
+from collections.abc import Callable, Mapping
+from itertools import chain, groupby
 from operator import attrgetter
 
 import msgspec
@@ -33,6 +33,7 @@ from lanchat.protocol.errors import BadPacket, Muted, NoSuchTarget, NotMember, U
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.interfaces import Work
 from lanchat.protocol.packet import EVERYONE, Packet, ServerPacket, SharedPacket
+from lanchat.protocol.tags import check_tags
 from lanchat.state.online import OnlineUsers, unknown_user
 from lanchat.state.rooms import Rooms
 
@@ -70,6 +71,8 @@ class Messages:
         """
         if packet.x is not None and packet.x.kind is not None and session.caps is not None:
             kind = _kind(packet.x.kind)
+        if packet.x is not None and packet.x.tags is not None and session.caps is not None:
+            self._check_tags(session, packet.to, packet.x.tags)
         # 1. Find.
         session.spoke = session.heard
         recipient = self._online.find(packet.to)
@@ -130,6 +133,13 @@ class Messages:
         self._relay_to_everyone(session, packet, kind)
         return None
 
+    def _check_tags(self, session: Session, to: str, tags: Mapping[str, str]) -> None:
+        """Check the tags of a message, and charge for delivering them. Raises `BadPacket` or `RateLimited`."""
+        check_tags(tags)
+        room = self._rooms.find(to) if to.startswith(MARK) else None
+        readers = len(room.sessions) if room is not None else len(self._online) if key(to) == _EVERYONE else 1
+        self._replies.charge_for(session, readers, "".join(chain(*tags.items())))
+
     # Relayed messages.
 
     def relay(self, session: Session, recipient: Session, packets: list[Packet], kind: str | None = None) -> None:
@@ -142,7 +152,7 @@ class Messages:
             messages = [ServerPacket(sender, to, packet.msg) for packet in packets]
         else:
             conv = f"@{session.name.shown}"
-            messages = [ServerPacket(sender, to, packet.msg, self._stamp(packet, conv)) for packet in packets]
+            messages = [ServerPacket(sender, to, packet.msg, self._stamp(session, packet, conv)) for packet in packets]
         if len(messages[0].msg) > SURE_TO_FIT:
             check_growth(messages[0])  # (of many that were read at once none is so long)
         # 4. Deliver.
@@ -164,7 +174,7 @@ class Messages:
             raise Usage("Usage: /shout TEXT (say something to everyone)")
         self._replies.charge_for(session, len(self._online), packet.msg)
         # 3. Record.
-        x = self._stamp(packet, EVERYONE)
+        x = self._stamp(session, packet, EVERYONE)
         message = SharedPacket(session.sender, EVERYONE, packet.msg, x)
         check_growth(message)
         # 4. Deliver.
@@ -179,10 +189,12 @@ class Messages:
         if not self._replies.acknowledge_relayed(session, packet, x, told, n=n) and session.confirms:
             self._replies.reply(session, packet, told, n=n)
 
-    def _stamp(self, packet: Packet, conv: str) -> ServerX:
+    def _stamp(self, session: Session, packet: Packet, conv: str) -> ServerX:
         """The id, the time and the conversation of a message that is relayed now."""
-        re = packet.x.re if packet.x is not None else None
-        return ServerX(id=self._new_id(), ts=self._replies.timestamp(), conv=conv, re=re)
+        re = tags = None
+        if packet.x is not None:
+            re, tags = packet.x.re, packet.x.tags if session.caps is not None else None
+        return ServerX(id=self._new_id(), ts=self._replies.timestamp(), conv=conv, re=re, tags=tags)
 
 
 def _kind(text: str) -> str:

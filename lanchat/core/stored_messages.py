@@ -96,10 +96,11 @@ class StoredMessages:
             resending.check_order(session, cid, self._replies.seconds())
         # 3. Record.
         re = packet.x.re if packet.x else None
+        tags = packet.x.tags if packet.x and session.caps is not None else None
         source = (session, to, "" if store.stores_messages else self._new_id())
         now = round(self._replies.now() * 1000)
         said = (session.name.shown, session.sender.ip, name, packet.msg, now)
-        entry = Entry(conv, author, *said, re, cid, source, kind=kind, mentions=mentions)
+        entry = Entry(conv, author, *said, re, cid, source, kind=kind, mentions=mentions, tags=tags)
         for reader in readers:
             self._reading_rights.allow(session, reader, conv)
         try:
@@ -116,6 +117,7 @@ class StoredMessages:
     def _check_long(self, session: Session, packet: Packet, name: str, conv: str) -> None:
         """Check that a long text can be delivered with what else will be in its packet, and charge for storing it."""
         x = ServerX(id=self._new_id(), ts=self._replies.timestamp(), conv=conv, re=packet.x.re if packet.x else None)
+        x.tags = packet.x.tags if packet.x else None
         check_growth(ServerPacket(session.sender, name, packet.msg, x))
         self._replies.charge_for(session, STORING, packet.msg)
 

@@ -51,6 +51,6 @@ _WITH = {
 @lru_cache(maxsize=256)
 def core_caps(caps: frozenset[str], stores_messages: bool) -> frozenset[str]:
     """The caps of the core for a client that was granted these capabilities, where messages are kept or not."""
-    more = {"typing"} if "message-tags" in caps else set()
+    more = {"typing", "tags"} if "message-tags" in caps else set()
     more |= {"history"} if stores_messages else set()
     return _ALWAYS | more | {core for cap, core in _WITH.items() if cap in caps}

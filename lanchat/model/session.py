@@ -225,13 +225,13 @@ class Session:
         return self.caps is not None and bool(packet.from_.name) and key(packet.from_.name) != self.name.key
 
     def is_special(self, packet: Packet) -> bool:
-        """Whether a packet of its client's has to be looked at by itself: it claims another sender, or has a kind.
+        """Whether a packet of its client's has to be looked at by itself: it claims another sender, or has a kind or tags.
 
         (It is called for each packet, so it does what `is_spoofed` does, without calling that.)
         """
         if self.caps is None:
             return False
-        if packet.x is not None and packet.x.kind is not None:
+        if packet.x is not None and (packet.x.kind is not None or packet.x.tags is not None):
             return True
         return bool(packet.from_.name) and key(packet.from_.name) != self.name.key
 

@@ -82,6 +82,8 @@ class Entry(msgspec.Struct, gc=False):
     kept: bool = True
     #: The accounts whose names are mentioned in it, which is noted for them (the table `mentions`).
     mentions: tuple[AccountId, ...] = ()
+    #: What it carries for the clients of those who are online (`lanchat.protocol.tags`). It is never stored.
+    tags: dict[str, str] | None = None
     #: On a page, what became of a message that was said (`lanchat.history.changes`): when it was edited last, and who reacted,
     #: by reaction.
     edited: Milliseconds | None = None

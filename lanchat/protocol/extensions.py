@@ -43,6 +43,8 @@ class X(_CommonX, omit_defaults=True, gc=False):
     id: str | None = None
     # Of a message: `lanchat.protocol.entry.NOTICE` or `ACTION`.
     kind: str | None = None
+    # What it carries for other clients (`lanchat.protocol.tags`).
+    tags: dict[str, str] | None = None
     password: str | None = None
     private: bool | None = None
     key: str | None = None
@@ -86,8 +88,10 @@ class ServerX(_CommonX, omit_defaults=True, rename={"self_": "self"}, gc=False):
     text: str | None = None
     gone: bool | None = None
     was: str | None = None
-    # What is known of a message besides: a bot said it; when it was edited; who reacted how; where a search found a word.
+    # What is known of a message besides: what it carries for other clients; a bot said it; when it was edited; who reacted how;
+    # where a search found a word.
     kind: str | None = None
+    tags: dict[str, str] | None = None
     bot: bool | None = None
     edited: str | None = None
     reactions: dict[str, list[str]] | None = None

@@ -62,6 +62,7 @@ FORMS: dict[str, list[str | dict[str, Any]]] = {
     "/bans": ["", "e", "#ops", {"room": "#ops"}, {"target": "e"}],
     "/standard": [""],
     "/typing": ["#ops", {"target": "bob"}],
+    "/tags": [{"target": "#ops", "tags": {"+a": "b"}}, {"target": "bob", "tags": {"+typing": "active"}}],
     "/pong": ["", {"t": 1}],
     "/ack": ["", {"seq": 1}],
     "/hello": ["lanchat", {"v": 1, "caps": []}],
