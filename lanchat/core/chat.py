@@ -66,8 +66,7 @@ class Chat:
         self.replies = Replies(clock, self.limits, now)
         self.reply, self.charge, self.timestamp = self.replies.reply, self.replies.charge, self.replies.timestamp
         self.sanctions = Sanctions(self.limits, now, self._is_operator)
-        #: Makes ids of what is kept nowhere.
-        self.new_id = new_id = map(f"{instance}.".__add__, map(str, count(1))).__next__
+        self.new_id = new_id = map(f"{instance}.".__add__, map(str, count(1))).__next__  # (of what is kept nowhere)
         self.delivery = Delivery(self.replies, self.counts, self.rooms)
         self.read_markers = ReadMarkers(clock, self.delivery)
         self.stored = StoredMessages(

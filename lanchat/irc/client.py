@@ -20,7 +20,7 @@ from lanchat.irc.factory import IrcFactory
 from lanchat.irc.message import InvalidUtf8, LineTooLong, Message, line, split_tags
 from lanchat.irc.people import mask
 from lanchat.irc.registering import Registering
-from lanchat.irc.request import Request, tagged
+from lanchat.irc.request import Request, Said, tagged
 from lanchat.irc.server import IrcServer
 from lanchat.irc.shapes import Shape, split_text
 from lanchat.protocol.errors import ChatError, ClientGone
@@ -70,8 +70,8 @@ class IrcClient(Connection):
         # What the core was asked for, by cid: who waits for the answer; and the packets of pages that came before it.
         self._asked: dict[str, Deferred[ServerPacket]] = {}
         self._pages: dict[str, list[ServerPacket]] = {}
-        #: The messages that are to be acknowledged, by cid: the packet that will be echoed, and the request.
-        self.said: dict[str, tuple[ServerPacket, Request | None]] = {}
+        #: What it has said, and the core has not acknowledged or refused yet, by cid.
+        self.said: dict[str, Said] = {}
 
     @property
     def server(self) -> IrcServer:
@@ -107,11 +107,25 @@ class IrcClient(Connection):
 
     def reply(self, command: str, *params: str, source: str = "", tags: Mapping[str, str] | None = None) -> None:
         """Send a line of the answer to the command that is served now; the server is its source, unless another is given."""
-        rest = line(command, *params, source=source or self.server.name)
+        self.add_line(tags or {}, line(command, *params, source=source or self.server.name))
+
+    def add_line(self, tags: Mapping[str, str], rest: bytes) -> None:
+        """Send a line, or add it to the answer to a command that had a label. `rest` is what follows its tags."""
         if self.request is not None:
-            self.request.add(tags or {}, rest)
+            self.request.add(tags, rest)
         else:
-            self.outbox.send(tagged(tags, rest) if tags else rest)
+            self.outbox.send(tagged(tags, rest))
+
+    def send_answer(self, request: Request) -> None:
+        """Send the answer to a command that had a label, if all of it is known."""
+        if request.is_answered and not self.closed:
+            self.outbox.send(request.answer(self.server.name))
+
+    def forget_said(self) -> None:
+        """Forget what is stored by now, if the core acknowledges nothing, as the client has not asked for that."""
+        if self.session is not None and not self.session.has_cap("ack"):
+            while len(self.said) > self.session.pending:
+                del self.said[next(iter(self.said))]
 
     def reply_written(self, lines: bytes) -> None:
         """Send whole lines of the answer, which have their tags and ends."""

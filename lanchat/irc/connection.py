@@ -15,7 +15,7 @@ from lanchat.gateways.other_protocols import BEGINNING, TLS_HELLO
 from lanchat.irc import numerics, plain
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import Refused
-from lanchat.irc.message import MAX_INPUT, Message, line, parse
+from lanchat.irc.message import MAX_INPUT, InvalidUtf8, Message, line, parse
 from lanchat.irc.packets import show
 from lanchat.irc.registering import MAX_LINES
 from lanchat.irc.request import Request
@@ -84,8 +84,7 @@ class IrcProtocol(IrcClient):
 
     def _serve_message(self, message: Message) -> None:
         command = self.server.commands.get(message.command)
-        if message.tags is not None and "labeled-response" in self.caps and (label := message.tags.get("label")):
-            self.request = Request(label[:MAX_LABEL], self.server.new_batch())
+        self._begin_request(message.tags)
         if not message.command:
             pass
         elif command is None and self.registering is not None:
@@ -102,6 +101,10 @@ class IrcProtocol(IrcClient):
         if self.request is not None:
             self._answered()
 
+    def _begin_request(self, tags: dict[str, str] | None) -> None:
+        if tags is not None and "labeled-response" in self.caps and (label := tags.get("label")):
+            self.request = Request(label[:MAX_LABEL], self.server.new_batch())
+
     async def _finish(self, message: Message, work: Work) -> None:
         """Do the rest of a command, which had to wait for something."""
         try:
@@ -112,10 +115,11 @@ class IrcProtocol(IrcClient):
             self._answered()
 
     def _answered(self) -> None:
-        """Send the lines of a request with a label, which has been served."""
+        """Send the answer to a command that had a label, and has been served."""
         request, self.request = self.request, None
-        if request is not None and not self.closed:
-            self.outbox.send(request.answer(self.server.name))
+        if request is not None:
+            request.served = True
+            self.send_answer(request)
 
     def _went_wrong(self, message: Message, error: Exception) -> None:
         if isinstance(error, ClientGone) or self.closed:
@@ -123,6 +127,8 @@ class IrcProtocol(IrcClient):
         elif isinstance(error, ChatError):
             if not isinstance(error, Refused):
                 self.counts_refused(error)
+            if isinstance(error, InvalidUtf8):
+                self._begin_request(error.tags)
             self.refused(message, error)
             self._answered()
         elif self.session is not None:

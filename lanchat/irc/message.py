@@ -44,6 +44,8 @@ class InvalidUtf8(BadLine):
     """A line is not UTF-8."""
 
     code = "INVALID_UTF8"
+    #: Its tags.
+    tags: dict[str, str] | None = None
 
 
 class Message(NamedTuple):
@@ -61,7 +63,9 @@ def parse(data: bytes) -> Message:
     try:
         text = data.decode()
     except UnicodeDecodeError:
-        raise InvalidUtf8("Your message has bytes that are not UTF-8. Set your client to UTF-8.") from None
+        error = InvalidUtf8("Your message has bytes that are not UTF-8. Set your client to UTF-8.")
+        error.tags = parse(data.decode(errors="ignore").encode()).tags
+        raise error from None
     if "\0" in text or "\r" in text:
         raise BadLine("A line can't have NUL or CR in it.")
     tags = None

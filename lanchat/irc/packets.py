@@ -3,79 +3,112 @@
 from __future__ import annotations
 
 from lanchat.irc import numerics
-from lanchat.irc.changes import show_change
 from lanchat.irc.client import IrcClient
 from lanchat.irc.events import show_event
 from lanchat.irc.message import line
-from lanchat.protocol.packet import SERVER, ServerPacket
+from lanchat.irc.people import sender_mask
+from lanchat.irc.request import Said
+from lanchat.irc.shapes import OPS, TAGS
+from lanchat.protocol.entry import REACT
+from lanchat.protocol.events import TYPING
+from lanchat.protocol.extensions import ServerX
+from lanchat.protocol.packet import EVERYONE, SERVER, Sender, ServerPacket, visible
+
+#: Characters of a target that are repeated to whoever wrote it.
+MAX_TARGET = 64
+_NO_X = ServerX()
 
 
 def show(client: IrcClient, packet: ServerPacket) -> None:
     """Show a packet to a client that is registered."""
-    x = packet.x
-    op = None if x is None else x.op
-    if op is None:
-        _show_message(client, packet)
-    elif op == "bye":  # (it may be the answer to QUIT, and nobody waits for that any more)
+    x = packet.x or _NO_X
+    if x.op in OPS:
+        _show_said(client, packet, x)
+    elif x.op == "bye":  # (it may be the answer to QUIT, and nobody waits for that any more)
         client.outbox.send(line("ERROR", f"Closing link: {packet.msg}"))
     elif client.answer_came(packet):
         pass
-    elif op == "ack":
-        _acknowledged(client, packet)
-    elif op == "event":
+    elif x.cid is not None and (said := client.said.pop(x.cid, None)) is not None:
+        _answer_said(client, said, packet, x)
+    elif x.op == "event" and x.ev == TYPING:
+        _show_typing(client, packet, x)
+    elif x.op == "event":
         show_event(client, packet)
-    elif op == "ping":
+    elif x.op == "ping":
         client.outbox.send(line("PING", client.server.name, source=client.server.name))
-    elif op == "fail":
-        _not_said(client, packet)
-    elif packet.from_ == SERVER:
-        _told(client, packet)
-    else:  # an edit, a withdrawal or a reaction, for those who have asked for that
-        show_change(client, packet)
+    else:
+        _tell(client, packet)
 
 
-def _show_message(client: IrcClient, packet: ServerPacket) -> None:
-    x = packet.x
-    if x is not None and x.batch is not None and client.answer_came(packet):
+def _show_said(client: IrcClient, packet: ServerPacket, x: ServerX) -> None:
+    """Show a message, a change of one, or tags."""
+    if x.batch is not None and client.answer_came(packet):
         return
     if packet.from_ == SERVER and packet.to[:1] != "#":
         client.tell(packet.msg)
-    elif x is None or not x.self_ or "echo-message" in client.caps:
+    elif not x.self_ or "echo-message" in client.caps:
         client.outbox.send(packet.encoded(client.shape))
 
 
-def _acknowledged(client: IrcClient, packet: ServerPacket) -> None:
-    """Echo a message that is stored, or passed on, to its sender, if the client asked for that."""
-    x = packet.x
-    said = client.said.pop(x.cid or "", None) if x is not None else None
-    if said is None or x is None:
-        return
-    message, request = said
-    label = {"label": request.label} if request is not None else {}
-    if "echo-message" in client.caps:
-        assert message.x is not None  # noqa: S101 (it was made for this)
-        message.x.id, message.x.ts = x.id, x.ts
-        client.outbox.send(client.shape.lines(message, **label))
-    elif request is not None:
-        client.outbox.send(line("ACK", source=client.server.name, tags=label))
+def _show_typing(client: IrcClient, packet: ServerPacket, x: ServerX) -> None:
+    for name in x.who or ():
+        session = client.chat.online.find(name)
+        source = sender_mask(client.chat.online, session.sender if session is not None else Sender(name, SERVER.ip))
+        client.outbox.send(line("TAGMSG", packet.to, source=source, tags={"+typing": "active"}))
 
 
-def _not_said(client: IrcClient, packet: ServerPacket) -> None:
-    """Tell that a message was not passed on."""
-    x = packet.x
-    said = client.said.pop((x.cid if x is not None else None) or "", None)
-    target, request = (said[0].to, said[1]) if said is not None else ("*", None)
-    number = numerics.ERR_CANNOTSENDTOCHAN if target.startswith("#") else numerics.ERR_CANNOTSENDTOUSER
-    if x is not None and x.code == "NO_SUCH_TARGET":
-        number = numerics.ERR_NOSUCHCHANNEL if target.startswith("#") else numerics.ERR_NOSUCHNICK
-    tags = {"label": request.label} if request is not None else None
-    client.outbox.send(line(f"{number:03}", client.nick, target, packet.msg, source=client.server.name, tags=tags))
-
-
-def _told(client: IrcClient, packet: ServerPacket) -> None:
+def _tell(client: IrcClient, packet: ServerPacket) -> None:
     """Show what the server says that is no answer."""
     people = getattr(packet.x, "people", None)
     if people and "away" in people[0]:
         client.reply(f"{numerics.RPL_AWAY:03}", client.nick, people[0]["name"], people[0]["away"])
     elif packet.msg:
         client.tell(packet.msg)
+
+
+# What becomes of what the client has said.
+
+
+def _answer_said(client: IrcClient, said: Said, packet: ServerPacket, x: ServerX) -> None:
+    """Echo a message that is stored, or passed on, if the client asked for that; or tell why it is refused."""
+    before, client.request = client.request, said.request
+    if x.op == "fail":
+        _refuse(client, said, packet, x)
+    else:
+        if x.op == "ack" and "echo-message" in client.caps:
+            _echo(client, said, x)
+        if packet.msg and x.n is None and said.command != "NOTICE":  # (nobody is there to read it)
+            client.reply(f"{numerics.RPL_AWAY:03}", client.nick, shown_target(said.target), packet.msg)
+    client.request = before
+    if said.request is not None:
+        said.request.waiting -= 1
+        client.send_answer(said.request)
+
+
+def _echo(client: IrcClient, said: Said, x: ServerX) -> None:
+    session, sent = client.session, said.packet.x
+    assert session is not None  # noqa: S101 (or nothing were said)
+    assert sent is not None  # noqa: S101 (it has a `cid`)
+    op = TAGS if said.command == "TAGMSG" else None
+    echoed = ServerX(op=op, id=x.id, ts=x.ts, re=sent.re, kind=sent.kind, tags=sent.tags)
+    to = EVERYONE if said.packet.to == EVERYONE else said.target
+    for tags, rest in client.shape.lines(ServerPacket(session.sender, to, said.packet.msg, echoed)):
+        client.add_line(tags, rest)
+
+
+def _refuse(client: IrcClient, said: Said, packet: ServerPacket, x: ServerX) -> None:
+    """Tell that something was not passed on. A notice is never answered (RFC 2812, 3.3.2)."""
+    if said.command == "NOTICE":
+        return
+    of_room, target = said.target.startswith("#"), shown_target(said.target)
+    if x.code == "NO_SUCH_TARGET" and said.packet.to != f"/{REACT}":
+        client.numeric(numerics.ERR_NOSUCHCHANNEL if of_room else numerics.ERR_NOSUCHNICK, target)
+        return
+    number = numerics.ERR_CANNOTSENDTOCHAN if of_room else numerics.ERR_CANNOTSENDTOUSER
+    why = "Cannot send to channel (+n): you are not in it" if x.code == "NOT_MEMBER" else packet.msg
+    client.reply(f"{number:03}", client.nick, target, why)
+
+
+def shown_target(target: str) -> str:
+    """A target as it is repeated in an answer."""
+    return visible(target, MAX_TARGET).replace(" ", "_").lstrip(":") or "*"

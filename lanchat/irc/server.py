@@ -8,6 +8,7 @@ from itertools import count
 from typing import NamedTuple
 
 from lanchat.core.chat import Chat
+from lanchat.irc import shapes
 from lanchat.irc.command import IrcCommand
 from lanchat.irc.shapes import Shape
 
@@ -47,7 +48,7 @@ class IrcServer:
 
     def shape(self, caps: frozenset[str]) -> Shape:
         """How messages are written for clients with these capabilities."""
-        relevant = caps & {"message-tags", "server-time", "account-tag"}
+        relevant = caps & shapes.CAPS
         if relevant not in self._shapes:
-            self._shapes[relevant] = Shape(self.chat.online, relevant)
+            self._shapes[relevant] = Shape(self.name, self.chat.online, relevant)
         return self._shapes[relevant]

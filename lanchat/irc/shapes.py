@@ -1,23 +1,43 @@
-"""Shapes: a message as lines of IRC. Clients with the same capabilities share them, so that each is written once."""
+"""Shapes: messages and changes of them as lines. Clients with the same capabilities share one, so each line is written once."""
 
 from __future__ import annotations
 
-from lanchat.irc.message import CONTROLS, END, MAX_LINE, escape
-from lanchat.irc.people import sender_mask
-from lanchat.protocol.entry import ACTION, NOTICE
+import unicodedata
+from typing import TypeAlias
+
+from lanchat.irc.formatting import plain
+from lanchat.irc.message import CONTROLS, END, MAX_LINE
+from lanchat.irc.people import host_of, user_of
+from lanchat.irc.request import tagged
+from lanchat.model.session import Session
+from lanchat.protocol.entry import ACTION, EDIT, NOTICE, REACT, WITHDRAW
 from lanchat.protocol.extensions import ServerX
-from lanchat.protocol.packet import EVERYONE, ServerPacket
+from lanchat.protocol.packet import EVERYONE, SERVER, ServerPacket
 from lanchat.state.online import OnlineUsers
 
 #: The recipient of what is said to everyone.
 TO_ALL = "$*"
+#: The `op` of tags without a text (docs/protocol.md, "Tags").
+TAGS = "tags"
+#: What is shown as lines that a shape writes: messages, and these.
+OPS = frozenset({None, EDIT, WITHDRAW, REACT, TAGS})
+#: The capabilities that lines differ by.
+CAPS = frozenset({"message-tags", "server-time", "account-tag"})
+#: The mode of users that are bots.
+BOT_MODE = "B"
 _NO_X = ServerX()
+#: What emoji are made of besides others.
+_JOINER, _SKIN_COLOURS = "\u200d", "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
+
+#: A line: its tags, and what follows them.
+Line: TypeAlias = tuple[dict[str, str], bytes]
 
 
 class Shape:
     """Writes messages for clients with certain capabilities."""
 
-    def __init__(self, online: OnlineUsers, caps: frozenset[str]) -> None:
+    def __init__(self, server_name: str, online: OnlineUsers, caps: frozenset[str]) -> None:
+        self._server_name = server_name
         self._online = online
         self._has_tags = "message-tags" in caps
         self._has_time = self._has_tags or "server-time" in caps
@@ -25,70 +45,112 @@ class Shape:
         self._tagged = bool(caps)
 
     def __call__(self, packet: ServerPacket) -> bytes:
-        """The lines of a message. A long text, or one of several lines, takes several; the first one has the message's id."""
-        return self.lines(packet)
+        """A packet as lines."""
+        return b"".join([tagged(tags, rest) for tags, rest in self.lines(packet)])
 
     def all(self, packets: list[ServerPacket]) -> bytes:
         """The lines of messages that differ in their text and their ids only."""
         first = packets[0]
         if self._tagged or (first.x is not None and first.x.kind) or first.to == EVERYONE:
             return b"".join(map(self, packets))
-        head, texts = f":{sender_mask(self._online, first.from_)} PRIVMSG {first.to} :", [packet.msg for packet in packets]
+        source = self._source(first, self._online.find(first.from_.name))
+        head, texts = f":{source} PRIVMSG {first.to} :", [packet.msg for packet in packets]
         lines = f"{head}{f'{END}{head}'.join(texts)}{END}".encode()
         fits = len(lines) <= MAX_LINE or len(head) + len(max(texts, key=len)) <= MAX_LINE
         if not fits or not lines.isascii() or len(lines) - len(lines.translate(None, CONTROLS)) > len(END) * len(texts):
             return b"".join(map(self, packets))
         return lines
 
-    def lines(self, packet: ServerPacket, target: str = "", **more: str) -> bytes:
-        """The same, perhaps with more tags, and for another target than the packet's."""
-        x, to = packet.x or _NO_X, target or packet.to
+    def lines(self, packet: ServerPacket) -> list[Line]:
+        """The lines of a packet. A long text takes several; only the first has the message's id."""
+        x, to = packet.x or _NO_X, packet.to
+        session = None if packet.from_ == SERVER else self._online.find(packet.from_.name)
+        source = f":{self._source(packet, session)}"
+        tags = self._tags(packet, x, session)
+        if x.op == WITHDRAW:
+            return [(tags, f"{source} REDACT {to} {x.id}\r\n".encode())]
+        if x.op in (REACT, TAGS):
+            return [(tags | self._tags_of_client(packet, x), f"{source} TAGMSG {to}\r\n".encode())]
         command = "NOTICE" if x.kind == NOTICE or to == EVERYONE else "PRIVMSG"
-        head = f":{sender_mask(self._online, packet.from_)} {command} {TO_ALL if to == EVERYONE else to} :"
-        before, after = ("\x01ACTION ", "\x01") if x.kind == ACTION else ("", "")
-        pieces = split_text(packet.msg, MAX_LINE - len(head.encode()) - len(before) - len(after))
-        first = self._tags(packet, x, more)
-        if len(pieces) == 1:
-            return f"{first}{head}{before}{pieces[0]}{after}\r\n".encode()
-        further = self._further_tags(packet, x, more)
-        return "".join(
-            f"{further if number else first}{head}{before}{piece}{after}\r\n" for number, piece in enumerate(pieces)
-        ).encode()
+        pieces = _texts(packet, x, f"{source} {command} {TO_ALL if to == EVERYONE else to} :")
+        first = tags | self._id(x) | self._tags_of_client(packet, x)
+        return [(tags if number else first, piece) for number, piece in enumerate(pieces)]
 
-    def _tags(self, packet: ServerPacket, x: ServerX, more: dict[str, str]) -> str:
-        tags = self._common(packet, x, more)
-        if self._has_tags:
-            if x.id is not None:
-                tags.append(f"msgid={x.id}")
-            if x.re is not None:
-                tags.append(f"+reply={escape(x.re)}")
-        return f"@{';'.join(tags)} " if tags else ""
+    def _source(self, packet: ServerPacket, session: Session | None) -> str:
+        if packet.from_ == SERVER:
+            return self._server_name
+        return f"{packet.from_.name}!{user_of(session)}@{host_of(packet.from_.ip)}"
 
-    def _further_tags(self, packet: ServerPacket, x: ServerX, more: dict[str, str]) -> str:
-        tags = self._common(packet, x, {name: value for name, value in more.items() if name != "label"})
-        return f"@{';'.join(tags)} " if tags else ""
-
-    def _common(self, packet: ServerPacket, x: ServerX, more: dict[str, str]) -> list[str]:
-        tags = [f"{name}={escape(value)}" for name, value in more.items()]
+    def _tags(self, packet: ServerPacket, x: ServerX, session: Session | None) -> dict[str, str]:
+        """The tags that all lines of a message have."""
+        tags = {}
         if self._has_time and x.ts is not None:
-            tags.append(f"time={x.ts}")
+            tags["time"] = x.ts
         if self._has_account and (account := self._online.account(packet.from_.name)) is not None:
-            tags.append(f"account={account.name.shown}")
+            tags["account"] = account.name.shown
+        if self._has_tags and (x.bot or BOT_MODE in getattr(session and session.client, "umodes", "")):
+            tags["bot"] = ""
         return tags
+
+    def _id(self, x: ServerX) -> dict[str, str]:
+        """The id of a message; that of a change is its own, and not that of the message that it changes."""
+        if not self._has_tags or x.id is None:
+            return {}
+        return {"msgid": x.id if x.op in (None, TAGS) else f"{x.id.rpartition('.')[0]}.{x.seq}"}
+
+    def _tags_of_client(self, packet: ServerPacket, x: ServerX) -> dict[str, str]:
+        """The tags by which clients know a reply or a reaction, and those that the sender's client wrote."""
+        if not self._has_tags:
+            return {}
+        about = x.id if x.op in (EDIT, REACT) else x.re
+        tags = {} if about is None else {"+reply": about, "+draft/reply": about}
+        if x.op == REACT:
+            tags["+draft/react" if packet.msg else "+draft/unreact"] = packet.msg
+            return self._id(x) | tags
+        return (self._id(x) if x.op == TAGS else {}) | tags | (x.tags or {})
+
+
+def _texts(packet: ServerPacket, x: ServerX, head: str) -> list[bytes]:
+    """The lines of a text, without tags; `head` is what stands before the text."""
+    before, text, after = "", packet.msg, ""
+    if x.op == EDIT:
+        text = f"(edited) {text}"
+    elif x.kind == ACTION and packet.to == EVERYONE:
+        text = f"* {packet.from_.name} {text}"
+    elif x.kind == ACTION:
+        before, after = "\x01ACTION ", "\x01"
+    pieces = split_text(text, MAX_LINE - len(head.encode()) - len(before) - len(after))
+    return [f"{head}{before}{piece}{after}\r\n".encode() for piece in pieces]
 
 
 def split_text(text: str, most: int) -> list[str]:
-    """A text in pieces for one line each, of at most so many bytes, which end at characters, and if possible at a space."""
+    """A text, without formatting, in pieces of at most so many bytes, one for each line.
+
+    They end at ends of lines, at spaces if possible, and otherwise between characters; marks stay with their letter.
+    """
     if len(text) * 4 <= most and text.isprintable():
         return [text]
     pieces = []
-    for part in text.replace("\0", " ").splitlines() or [""]:
+    for part in plain(text).replace("\0", " ").splitlines():
         while len(data := part.encode()) > most:
-            piece = data[:most].decode(errors="ignore")
-            space = piece.rfind(" ")
-            if space > len(piece) // 2:
-                piece = piece[: space + 1]
+            piece = _first(data[:most].decode(errors="ignore"), part)
             pieces.append(piece)
             part = part[len(piece) :]  # noqa: PLW2901 (what is left of it)
         pieces.append(part)
     return [piece for piece in pieces if piece] or [" "]
+
+
+def _first(fitting: str, part: str) -> str:
+    """Where to end the first piece of a text: `fitting` is as much of it as fits."""
+    space = fitting.rfind(" ")
+    if space > len(fitting) // 2:
+        return fitting[: space + 1]
+    end = len(fitting)
+    while end > len(fitting) // 2 and (_goes_on(part[end]) or part[end - 1] == _JOINER):
+        end -= 1
+    return fitting[:end]
+
+
+def _goes_on(char: str) -> bool:
+    """Whether a character belongs to the one before it: a mark on a letter, or a part of an emoji."""
+    return unicodedata.category(char)[0] == "M" or char == _JOINER or char in _SKIN_COLOURS

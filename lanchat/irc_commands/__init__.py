@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from lanchat.irc.command import IrcCommand
-from lanchat.irc_commands import accounts, capabilities, channels, history, logins, presence, registration, speaking, status
+from lanchat.irc_commands import (
+    accounts,
+    capabilities,
+    channels,
+    history,
+    logins,
+    presence,
+    redacting,
+    registration,
+    speaking,
+    status,
+)
 
 COMMANDS: dict[str, IrcCommand] = {
     **capabilities.COMMANDS,
@@ -13,6 +24,7 @@ COMMANDS: dict[str, IrcCommand] = {
     **history.COMMANDS,
     **status.COMMANDS,
     **speaking.COMMANDS,
+    **redacting.COMMANDS,
     **channels.COMMANDS,
     **presence.COMMANDS,
 }
