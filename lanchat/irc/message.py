@@ -69,7 +69,7 @@ def parse(data: bytes) -> Message:
     if "\0" in text or "\r" in text:
         raise BadLine("A line can't have NUL or CR in it.")
     tags = None
-    if text[0] == "@":
+    if text[:1] == "@":
         written, _, text = text.partition(" ")
         if len(data) > MAX_LINE and len(written.encode()) >= MAX_TAGS:
             raise LineTooLong("Your tags are too long.")

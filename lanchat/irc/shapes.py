@@ -129,7 +129,7 @@ def split_text(text: str, most: int) -> list[str]:
     They end at ends of lines, at spaces if possible, and otherwise between characters; marks stay with their letter.
     """
     if len(text) * 4 <= most and text.isprintable():
-        return [text]
+        return [text or " "]
     pieces = []
     for part in plain(text).replace("\0", " ").splitlines():
         while len(data := part.encode()) > most:
@@ -145,10 +145,10 @@ def _first(fitting: str, part: str) -> str:
     space = fitting.rfind(" ")
     if space > len(fitting) // 2:
         return fitting[: space + 1]
-    end = len(fitting)
-    while end > len(fitting) // 2 and (_goes_on(part[end]) or part[end - 1] == _JOINER):
-        end -= 1
-    return fitting[:end]
+    for end in range(len(fitting), len(fitting) // 2, -1):
+        if not _goes_on(part[end]) and part[end - 1] != _JOINER:
+            return fitting[:end]
+    return fitting
 
 
 def _goes_on(char: str) -> bool:
