@@ -17,7 +17,7 @@ from lanchat.irc import numerics
 from lanchat.irc.caps import core_caps
 from lanchat.irc.command import Fail, Numeric, Refused
 from lanchat.irc.factory import IrcFactory
-from lanchat.irc.message import InvalidUtf8, LineTooLong, Message, line, split_tags
+from lanchat.irc.message import InvalidUtf8, LineTooLong, Message, line
 from lanchat.irc.people import mask
 from lanchat.irc.registering import Registering
 from lanchat.irc.request import Request, Said, tagged
@@ -126,14 +126,6 @@ class IrcClient(Connection):
         if self.session is not None and not self.session.has_cap("ack"):
             while len(self.said) > self.session.pending:
                 del self.said[next(iter(self.said))]
-
-    def reply_written(self, lines: bytes) -> None:
-        """Send whole lines of the answer, which have their tags and ends."""
-        if self.request is None:
-            self.outbox.send(lines)
-            return
-        for one in lines.splitlines(keepends=True):
-            self.request.add(*split_tags(one))
 
     @contextmanager
     def batch(self, kind: str, *params: str) -> Iterator[dict[str, str]]:

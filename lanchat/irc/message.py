@@ -96,14 +96,6 @@ def _tags(written: str) -> dict[str, str]:
     return tags
 
 
-def split_tags(written: bytes) -> tuple[dict[str, str], bytes]:
-    """The tags of a line that the server has written, and what follows them."""
-    if not written.startswith(b"@"):
-        return {}, written
-    tags, _, rest = written.partition(b" ")
-    return _tags(tags.decode()[1:]), rest
-
-
 def line(command: str, *params: str, source: str = "", tags: Mapping[str, str] | None = None) -> bytes:
     """Write a line with its end. Only the last parameter may be empty or have spaces; what can't be sent becomes a space."""
     words = [command, *params]

@@ -46,19 +46,23 @@ class Shape:
 
     def __call__(self, packet: ServerPacket) -> bytes:
         """A packet as lines."""
+        return self._written(packet) if self._tagged else self.all([packet])
+
+    def _written(self, packet: ServerPacket) -> bytes:
         return b"".join([tagged(tags, rest) for tags, rest in self.lines(packet)])
 
     def all(self, packets: list[ServerPacket]) -> bytes:
         """The lines of messages that differ in their text and their ids only."""
         first = packets[0]
-        if self._tagged or (first.x is not None and first.x.kind) or first.to == EVERYONE:
-            return b"".join(map(self, packets))
+        ordinary = first.x is None or (first.x.op is None and first.x.kind is None)
+        if self._tagged or not ordinary or first.to == EVERYONE or first.from_ == SERVER:
+            return b"".join(map(self._written, packets))
         source = self._source(first, self._online.find(first.from_.name))
         head, texts = f":{source} PRIVMSG {first.to} :", [packet.msg for packet in packets]
         lines = f"{head}{f'{END}{head}'.join(texts)}{END}".encode()
         fits = len(lines) <= MAX_LINE or len(head) + len(max(texts, key=len)) <= MAX_LINE
         if not fits or not lines.isascii() or len(lines) - len(lines.translate(None, CONTROLS)) > len(END) * len(texts):
-            return b"".join(map(self, packets))
+            return b"".join(map(self._written, packets))
         return lines
 
     def lines(self, packet: ServerPacket) -> list[Line]:

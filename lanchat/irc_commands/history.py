@@ -119,11 +119,11 @@ def _is_after(packet: ServerPacket, place: Place) -> bool:
 
 async def _send(client: IrcClient, packets: Iterable[ServerPacket], tags: dict[str, str]) -> None:
     """Send messages with these tags, as fast as the client reads."""
-    shape = client.server.shape(client.caps)
     for packet in packets:
         if client.behind():
             await client.caught_up()
-        client.reply_written(shape.lines(packet, **tags))
+        for own, rest in client.shape.lines(packet):
+            client.add_line(tags | own, rest)
 
 
 def _reference(client: IrcClient, name: str, target: str, given: str) -> Place:

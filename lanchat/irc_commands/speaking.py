@@ -144,7 +144,7 @@ def _hand_in(client: IrcClient, message: Message, target: str, packet: Packet) -
 
 
 COMMANDS = {
-    "PRIVMSG": IrcCommand(_privmsg, 0, "<target>{,<target>} <text>", "say something to a channel or a user", targets=MAX_TARGETS),
+    "PRIVMSG": IrcCommand(_privmsg, 0, "<target>{,<target>} <text>", "say something", targets=MAX_TARGETS),
     "NOTICE": IrcCommand(_notice, 0, "<target>{,<target>} <text>", "say something that needs no answer", targets=MAX_TARGETS),
-    "TAGMSG": IrcCommand(_tagmsg, 0, "<target>{,<target>}", "tell programs something: a reaction, or that you are typing", targets=MAX_TARGETS),
+    "TAGMSG": IrcCommand(_tagmsg, 0, "<target>{,<target>}", "tell programs something, such as a reaction", targets=MAX_TARGETS),
 }
