@@ -58,6 +58,7 @@ async def _set_away(chat: Chat, session: Session, text: str) -> None:
         await chat.store.write(SetAway(account.id, text))
         account.away = text
     _tell(chat, session, rooms, RoomEvent(AWAY, text=text), session.name.shown)
+    chat.presence.away_changed(session)
 
 
 def _name(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:

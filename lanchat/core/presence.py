@@ -43,6 +43,9 @@ class PresenceListener(Protocol):
     def registered(self, session: Session) -> None:
         """The name of a guest is an account now, with this session as its first."""
 
+    def away_changed(self, session: Session) -> None:
+        """A user is away or back, as they said with this session; those in their rooms have been told."""
+
 
 class PresenceChanges:
     """Users who came and went, on the server or in a room, and are still to be told.
@@ -144,6 +147,11 @@ class Presence:
         """Note that a guest has made an account of their name."""
         for listener in self.listeners:
             listener.registered(session)
+
+    def away_changed(self, session: Session) -> None:
+        """Note that somebody said that they are away or back."""
+        for listener in self.listeners:
+            listener.away_changed(session)
 
     def in_room(self, room: Room, event: str, name: str) -> None:
         """Note that somebody "joined" or "left" a room, which is told to those in it with the caps `presence` and `room`.

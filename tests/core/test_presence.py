@@ -35,6 +35,10 @@ class Listener:
         """Somebody has an account."""
         self.told.append(("registered", session.name.shown, session.account is not None, self._in(self.chat.rooms.of(session))))
 
+    def away_changed(self, session: Session) -> None:
+        """Somebody is away or back."""
+        self.told.append(("away", session.name.shown, session.away))
+
     def _in(self, rooms: Collection[Room]) -> list[str]:
         return [room.name for room in rooms]
 
@@ -94,3 +98,10 @@ def test_a_goodbye_is_not_told_of_somebody_who_may_not_speak(router: Router, lis
     boss.send("/mute", "bob")
     bob.send("/quit", "so long")
     assert listener.told[-1] == ("went", "bob", "", False, [])
+
+
+def test_being_away_and_back_is_told(router: Router, listener: Listener) -> None:
+    bob = User(router, "bob").register()
+    bob.send("/away", "at lunch")
+    bob.send("/back")
+    assert listener.told[-2:] == [("away", "bob", "at lunch"), ("away", "bob", "")]
