@@ -30,6 +30,8 @@ from lanchat.protocol.packet import Packet, Sender, ServerPacket
 NOBODY = Sender("", "")
 #: Bytes of a text in a line that the server writes, so that there is room for what comes before it.
 MAX_TOLD = 400
+#: How many lines of a long answer are sent before it is seen whether the client reads them.
+LINES = 100
 #: Numerics that are about a command, and not about whom or what it names.
 _ABOUT_COMMAND = frozenset({numerics.RPL_TRYAGAIN, numerics.ERR_PASSWDMISMATCH, numerics.ERR_NOPRIVILEGES})
 
@@ -174,6 +176,18 @@ class IrcClient(Connection):
         """Send a text of the server's."""
         for piece in split_text(text, MAX_TOLD):
             self.reply("NOTICE", self.nick, piece, source=source)
+
+    async def pace(self) -> None:
+        """Wait until the client has read what it was sent, if it is behind. Long answers do this every `LINES` lines.
+
+        Raises `ClientGone`.
+        """
+        if self.request is not None:
+            self.outbox.send(self.request.part(self.server.name))
+        if self.behind():
+            await self.caught_up()
+        if self.closed:
+            raise ClientGone
 
     # What the core is asked for.
 

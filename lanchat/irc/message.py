@@ -15,6 +15,9 @@ MAX_INPUT = MAX_TAGS + MAX_LINE
 #: The end of a line; and the control characters, of which no others are in an ordinary text.
 END, CONTROLS = "\r\n", bytes([*range(32), 127])
 
+#: The bytes of a parameter that repeats what a client wrote, at most.
+MAX_MIDDLE = 300
+
 #: How characters are written in the value of a tag.
 _ESCAPES = {";": r"\:", " ": r"\s", "\\": r"\\", "\r": r"\r", "\n": r"\n"}
 _UNESCAPES = {written[1]: char for char, written in _ESCAPES.items()}
@@ -24,7 +27,26 @@ _ESCAPE = re.compile(r"\\(.?)", re.DOTALL)
 _UNSENDABLE = re.compile("[\0\r\n]")
 #: Commands and numerics whose last parameter is a text or a list. It always has a colon before it, which some clients need.
 _WITH_TEXT = frozenset(
-    {"CAP", "PRIVMSG", "NOTICE", "TOPIC", "PART", "QUIT", "KICK", "ERROR", "AWAY", "SETNAME", "332", "353", "319"}
+    {
+        "CAP",
+        "PRIVMSG",
+        "NOTICE",
+        "TOPIC",
+        "PART",
+        "QUIT",
+        "KICK",
+        "ERROR",
+        "AWAY",
+        "SETNAME",
+        "302",
+        "303",
+        "319",
+        "332",
+        "353",
+        "730",
+        "731",
+        "732",
+    }
 )
 
 
@@ -103,6 +125,11 @@ def line(command: str, *params: str, source: str = "", tags: Mapping[str, str] |
         words[-1] = f":{params[-1]}"
     text = _UNSENDABLE.sub(" ", " ".join(words))
     return f"{written_tags(tags) if tags else ''}{f':{source} ' if source else ''}{text}\r\n".encode()
+
+
+def middle(text: str) -> str:
+    """What a client wrote, as a parameter of an answer that need not be its last one: not too long, and without spaces."""
+    return text.encode()[:MAX_MIDDLE].decode(errors="ignore").replace(" ", "_").lstrip(":") or "*"
 
 
 def written_tags(tags: Mapping[str, str]) -> str:

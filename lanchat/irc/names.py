@@ -40,15 +40,15 @@ def show_names(client: IrcClient, room: Room) -> None:
     client.numeric(RPL_ENDOFNAMES, room.name)
 
 
-def rows(words: Iterable[str], most: int) -> Iterator[str]:
-    """Words in rows of at most so many bytes, with a space between them."""
+def rows(words: Iterable[str], most: int, separator: str = " ") -> Iterator[str]:
+    """Words in rows of at most so many bytes, with a space or another character between them."""
     row: list[str] = []
     size = -1
     for word in words:
         size += 1 + len(word.encode())
         if size > most and row:
-            yield " ".join(row)
+            yield separator.join(row)
             row, size = [], len(word.encode())
         row.append(word)
     if row:
-        yield " ".join(row)
+        yield separator.join(row)

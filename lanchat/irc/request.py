@@ -12,7 +12,7 @@ from lanchat.protocol.packet import Packet
 class Request:
     """The answer to one command with a label. Its lines are collected, as the label is written on them when all are known."""
 
-    __slots__ = ("_lines", "_number", "label", "served", "waiting")
+    __slots__ = ("_begun", "_lines", "_number", "label", "served", "waiting")
 
     def __init__(self, label: str, number: str) -> None:
         """`number` tells its batch from others of this connection."""
@@ -21,6 +21,7 @@ class Request:
         #: Whether the command was carried out, but for the messages that it said and that are not stored yet: so many.
         self.served, self.waiting = False, 0
         self._lines: list[tuple[Mapping[str, str], bytes]] = []
+        self._begun = False
 
     @property
     def is_answered(self) -> bool:
@@ -31,18 +32,27 @@ class Request:
         """Add a line: its tags, and what follows them."""
         self._lines.append((tags, rest))
 
+    def part(self, source: str) -> bytes:
+        """The lines so far as they are sent, in a batch that goes on. For long answers, of which not all lines are kept."""
+        lines, self._lines = self._lines, []
+        if not lines:
+            return b""
+        inside = [tagged({"batch": self._number, **tags}, rest) for tags, rest in lines]  # (a batch within it has its own)
+        if not self._begun:
+            self._begun = True
+            label = {"label": self.label}
+            inside.insert(0, line("BATCH", f"+{self._number}", "labeled-response", source=source, tags=label))
+        return b"".join(inside)
+
     def answer(self, source: str) -> bytes:
-        """All lines as they are sent: one with the label, several as a batch, or an ACK if there are none."""
+        """All lines, or the last ones, as they are sent: one with the label, several as a batch; an ACK if there are none."""
         label = {"label": self.label}
-        if not self._lines:
-            return line("ACK", source=source, tags=label)
-        if len(self._lines) == 1:
-            tags, rest = self._lines[0]
+        if len(self._lines) > 1 or self._begun:
+            return self.part(source) + line("BATCH", f"-{self._number}", source=source)
+        if self._lines:
+            ((tags, rest),) = self._lines
             return tagged({**label, **tags}, rest)
-        batch = self._number
-        begin = line("BATCH", f"+{batch}", "labeled-response", source=source, tags=label)
-        inside = [tagged({"batch": batch, **tags}, rest) for tags, rest in self._lines]  # (a batch within it has its own)
-        return b"".join([begin, *inside, line("BATCH", f"-{batch}", source=source)])
+        return line("ACK", source=source, tags=label)
 
 
 class Said(NamedTuple):
