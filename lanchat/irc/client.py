@@ -267,9 +267,23 @@ class IrcClient(Connection):
         if self.session is not None and self.registering is None:
             self.session.caps = core_caps(caps, self.chat.store.stores_messages)
 
+    def connectionMade(self) -> None:
+        """Count the connection, until its registration is complete."""
+        self.server.unregistered.add(self)
+        super().connectionMade()
+
+    def registered(self) -> None:
+        """Note that the registration is complete."""
+        self.registering = None
+        self.server.unregistered.discard(self)
+        if self.session is not None:
+            self.server.people.clients[self.session] = self
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """End the session, and whatever waits for an answer."""
         super().connectionLost(reason)
+        self.server.unregistered.discard(self)
+        self.server.people.forget(self)
         if self.registering is not None:
             self.registering.give_up()
         asked, self._asked = self._asked, {}

@@ -8,6 +8,7 @@ from lanchat.commands.moderation import MAX_REASON
 from lanchat.commands.presence import MAX_AWAY
 from lanchat.history.pages import MAX_PAGE
 from lanchat.irc.client import IrcClient
+from lanchat.irc.monitor import MAX_WATCHED
 from lanchat.model.names import MAX_NAME
 from lanchat.model.room import MAX_TOPIC
 
@@ -32,6 +33,8 @@ def tokens(client: IrcClient) -> dict[str, str]:
         "ELIST": "MNU",
         "KICKLEN": str(MAX_REASON),
         "MODES": "20",
+        "MONITOR": str(MAX_WATCHED),
+        "NAMELEN": str(MAX_REALNAME),
         "NETWORK": client.server.name,
         "NICKLEN": str(MAX_NAME),
         "PREFIX": "(ov)@+",

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from lanchat.model.room import Room
 from lanchat.model.room_rules import Rank
-from lanchat.model.session import Account, Session
+from lanchat.model.session import Account, Role, Session
 from lanchat.protocol.packet import Sender
 from lanchat.state.online import OnlineUsers
 
@@ -15,12 +15,14 @@ from lanchat.state.online import OnlineUsers
 NO_USER = "~u"
 #: The host of those who are not online.
 OFFLINE = "offline"
+#: The user modes of bots, and of those who are not shown to strangers in lists.
+BOT, INVISIBLE = "B", "i"
 #: How ranks are shown before names.
 PREFIXES = {Rank.OWNER: "@", Rank.OPERATOR: "@", Rank.VOICED: "+", Rank.NONE: ""}
 
 
 class Member(NamedTuple):
-    """Somebody who is in a room, or a member of it while not online."""
+    """Somebody who is in a room, or a member of it while not online; or anybody else, who then has no rank."""
 
     name: str
     rank: Rank
@@ -33,6 +35,17 @@ class Member(NamedTuple):
     def away(self) -> bool:
         """Whether they are away, or not online."""
         return self.session is None or bool(self.session.away)
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether they are an operator of the server."""
+        known = self.session or self.account
+        return known is not None and known.role is Role.OPERATOR
+
+    @property
+    def host(self) -> str:
+        """Their address; a word if they are not online."""
+        return host_of(self.session.sender.ip) if self.session is not None else OFFLINE
 
 
 def host_of(address: str) -> str:
@@ -48,6 +61,28 @@ def user_of(session: Session | None) -> str:
 def realname_of(session: Session | None, name: str) -> str:
     """The real name that somebody gave, or their name."""
     return (getattr(session.client, "realname", "") if session is not None else "") or name
+
+
+def has_mode(session: Session | None, mode: str) -> bool:
+    """Whether somebody has a user mode, such as `BOT`."""
+    return session is not None and mode in getattr(session.client, "umodes", "")
+
+
+def person(online: OnlineUsers, name: str) -> Member | None:
+    """Who has this name, online or not; None if nobody has."""
+    session = online.find(name)
+    account = session.account if session is not None else online.account(name)
+    if session is None and account is None:
+        return None
+    shown = account.name.shown if account is not None else session.name.shown  # type: ignore[union-attr]  # one of them is there
+    return Member(shown, Rank.NONE, session, account)
+
+
+def everybody(online: OnlineUsers) -> Iterator[Member]:
+    """All who are online, each once."""
+    for session in online:
+        if session.account is None or session.account.sessions[-1] is session:
+            yield Member(session.name.shown, Rank.NONE, session, session.account)
 
 
 def mask(session: Session) -> str:

@@ -10,6 +10,8 @@ from typing import NamedTuple
 from lanchat.core.chat import Chat
 from lanchat.irc import shapes
 from lanchat.irc.command import IrcCommand
+from lanchat.irc.monitor import Reader
+from lanchat.irc.people_changes import PeopleChanges
 from lanchat.irc.shapes import Shape
 
 
@@ -34,6 +36,10 @@ class IrcServer:
         self.commands = commands
         #: When it began, in seconds since 1970.
         self.created = chat.now()
+        #: What its clients are told of people; and those whose registration is not complete.
+        self.people = PeopleChanges(chat, self.name)
+        self.unregistered: set[Reader] = set()
+        chat.presence.listeners.append(self.people)
         # Ids of requests to the core are unique for good, as the log recognises a message that is sent twice by its id.
         self._prefix, self._numbers = f"irc-{secrets.token_hex(8)}-", count(1)
         self._shapes: dict[frozenset[str], Shape] = {}

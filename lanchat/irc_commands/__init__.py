@@ -7,13 +7,17 @@ from lanchat.irc_commands import (
     accounts,
     capabilities,
     channels,
+    help,  # noqa: A004 (it is called so)
     history,
     logins,
+    monitor,
     presence,
     redacting,
     registration,
     speaking,
     status,
+    who,
+    whois,
 )
 
 COMMANDS: dict[str, IrcCommand] = {
@@ -27,4 +31,8 @@ COMMANDS: dict[str, IrcCommand] = {
     **redacting.COMMANDS,
     **channels.COMMANDS,
     **presence.COMMANDS,
+    **who.COMMANDS,
+    **whois.COMMANDS,
+    **monitor.COMMANDS,
+    **help.COMMANDS,
 }

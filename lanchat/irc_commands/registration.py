@@ -171,7 +171,7 @@ async def _welcome(client: IrcClient, session: Session) -> None:
     """Welcome a client that is online now, show it the rooms that it is in, and what it missed."""
     chat, known = client.chat, client.registering
     session.greeted = session.framed = True
-    client.registering = None
+    client.registered()
     client.use_caps(client.caps)
     chat.keepalive.watch(session)
     await _greet(client)

@@ -1,11 +1,15 @@
-"""The server itself: PING, the numbers of users, the message of the day, leaving."""
+"""The server itself: PING, the numbers of users, what it is and for how long it has run, leaving (RFC 2812, 3.4)."""
 
 from __future__ import annotations
 
+from lanchat import __version__
 from lanchat.irc import numerics
-from lanchat.irc.client import IrcClient
+from lanchat.irc.client import MAX_TOLD, IrcClient
 from lanchat.irc.command import IrcCommand, Numeric
-from lanchat.irc.message import Message
+from lanchat.irc.isupport import isupport
+from lanchat.irc.message import Message, middle
+from lanchat.irc.names import rows
+from lanchat.irc.people import INVISIBLE, has_mode
 from lanchat.model.session import Role
 from lanchat.protocol.interfaces import Work
 
@@ -42,19 +46,69 @@ async def _leave(client: IrcClient, text: str) -> None:
     await client.ask("/quit", text=text)
 
 
+def server_info() -> str:
+    """What the server is, in a line."""
+    return f"lanchat {__version__}"
+
+
 def _lusers(client: IrcClient, message: Message) -> None:
-    online, rooms = client.chat.online, len(client.chat.rooms)
-    users, operators = len(online), sum(session.role is Role.OPERATOR for session in online)
-    client.numeric(numerics.RPL_LUSERCLIENT, f"There are {users} users and 0 invisible on 1 servers")
+    online, people, rooms = client.chat.online, client.server.people, len(client.chat.rooms)
+    users, most, operators = len(online), people.most, sum(session.role is Role.OPERATOR for session in online)
+    newest = (session for session in people.clients if online.find(session.name.shown) is session)
+    invisible = sum(has_mode(session, INVISIBLE) for session in newest)
+    unknown = sum(not other.closed for other in client.server.unregistered)
+    client.numeric(numerics.RPL_LUSERCLIENT, f"There are {users - invisible} users and {invisible} invisible on 1 servers")
     client.numeric(numerics.RPL_LUSEROP, str(operators), "IRC Operators online")
+    client.numeric(numerics.RPL_LUSERUNKNOWN, str(unknown), "unknown connection(s)")
     client.numeric(numerics.RPL_LUSERCHANNELS, str(rooms), "channels formed")
     client.numeric(numerics.RPL_LUSERME, f"I have {users} clients and 0 servers")
-    client.numeric(numerics.RPL_LOCALUSERS, str(users), str(users), f"Current local users {users}, max {users}")
-    client.numeric(numerics.RPL_GLOBALUSERS, str(users), str(users), f"Current global users {users}, max {users}")
+    client.numeric(numerics.RPL_LOCALUSERS, str(users), str(most), f"Current local users {users}, max {most}")
+    client.numeric(numerics.RPL_GLOBALUSERS, str(users), str(most), f"Current global users {users}, max {most}")
 
 
 def _motd(client: IrcClient, message: Message) -> None:
     client.numeric(numerics.ERR_NOMOTD)
+
+
+def _version(client: IrcClient, message: Message) -> None:
+    client.numeric(numerics.RPL_VERSION, f"lanchat-{__version__}", client.server.name, "a private chat server")
+    for row in isupport(client):
+        client.numeric(numerics.RPL_ISUPPORT, *row, "are supported by this server")
+
+
+def _time(client: IrcClient, message: Message) -> None:
+    client.numeric(numerics.RPL_TIME, client.server.name, client.chat.timestamp())
+
+
+def _info(client: IrcClient, message: Message) -> None:
+    started = client.chat.timestamp(round(client.server.created * 1000))
+    for text in (f"{server_info()}, a private chat server for a local network", f"It has run since {started}."):
+        client.numeric(numerics.RPL_INFO, text)
+    client.numeric(numerics.RPL_ENDOFINFO)
+
+
+def _admin(client: IrcClient, message: Message) -> None:
+    operators = [session.name.shown for session in client.chat.online if session.role is Role.OPERATOR]
+    client.numeric(numerics.RPL_ADMINME, client.server.name, "Administrative info")
+    client.numeric(numerics.RPL_ADMINLOC1, server_info())
+    online = next(rows(sorted(set(operators)), MAX_TOLD), "nobody")
+    client.numeric(numerics.RPL_ADMINLOC2, f"Operators who are online: {online}")
+    client.numeric(numerics.RPL_ADMINEMAIL, "Ask them, or who runs this server.")
+
+
+def _links(client: IrcClient, message: Message) -> None:
+    """There are no links: this server is the only one of its network."""
+    client.numeric(numerics.RPL_ENDOFLINKS, "*")
+
+
+def _stats(client: IrcClient, message: Message) -> None:
+    query = message.params[0][:1] if message.params else ""
+    if query == "u":
+        days, seconds = divmod(int(client.chat.now() - client.server.created), 86400)
+        minutes, seconds = divmod(seconds, 60)
+        up = f"{days} days {minutes // 60}:{minutes % 60:02}:{seconds:02}"
+        client.numeric(numerics.RPL_STATSUPTIME, f"Server Up {up}")
+    client.numeric(numerics.RPL_ENDOFSTATS, middle(query))
 
 
 COMMANDS = {
@@ -63,4 +117,10 @@ COMMANDS = {
     "QUIT": IrcCommand(_quit, 0, "[<text>]", "disconnect, with an optional goodbye message", anyone=True),
     "LUSERS": IrcCommand(_lusers, 0, "", "show how many users there are"),
     "MOTD": IrcCommand(_motd, 0, "", "show the message of the day"),
+    "VERSION": IrcCommand(_version, 0, "", "show the version of the server, and what it supports"),
+    "TIME": IrcCommand(_time, 0, "", "show the server's time"),
+    "INFO": IrcCommand(_info, 0, "", "show what this server is"),
+    "ADMIN": IrcCommand(_admin, 0, "", "show whom to ask about this server"),
+    "LINKS": IrcCommand(_links, 0, "", "show the other servers of the network, of which there are none"),
+    "STATS": IrcCommand(_stats, 0, "[u]", "show for how long the server has run"),
 }

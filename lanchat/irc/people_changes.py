@@ -1,0 +1,134 @@
+"""People changes: tells IRC clients at once who comes and goes, is away, or has another name, an account or a real name.
+
+Who is in a room with somebody is told what concerns rooms; those who watch them (MONITOR) are told when they come and go, and,
+with the capability extended-monitor, the rest. What happens in rooms is told by `lanchat.irc.events`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple
+
+from lanchat.core.chat import Chat
+from lanchat.irc import numerics
+from lanchat.irc.message import line
+from lanchat.irc.monitor import Monitor, Reader
+from lanchat.irc.people import host_of, mask, realname_of, user_of
+from lanchat.model.names import key
+from lanchat.model.room import Room
+from lanchat.model.session import Session
+
+#: In rooms with more sessions nobody is told that an account has come or gone.
+MAX_TOLD = 500
+#: The text of those who are not online.
+NOT_ONLINE = "not online"
+#: How many are remembered of those who have gone.
+MAX_FORMER = 100
+
+
+class Former(NamedTuple):
+    """Somebody who had a name, for WHOWAS."""
+
+    name: str
+    key: str
+    user: str
+    host: str
+    realname: str
+    #: When they went, in seconds since 1970.
+    until: float
+
+
+class PeopleChanges:
+    """Listens to the core's presence (`lanchat.core.presence.PresenceListener`), and tells IRC clients."""
+
+    def __init__(self, chat: Chat, server_name: str) -> None:
+        self._chat = chat
+        self._server_name = server_name
+        #: The IRC clients whose registration is complete, by their sessions.
+        self.clients: dict[Session, Reader] = {}
+        self.monitor = Monitor()
+        #: How many were online at the same time, at most.
+        self.most = 0
+        #: Those who have gone, the latest last.
+        self.former: deque[Former] = deque(maxlen=MAX_FORMER)
+
+    def came(self, session: Session) -> None:
+        """Tell that somebody is online, with the first of their sessions."""
+        self.most = max(self.most, len(self._chat.online))
+        self._tell_watchers(session.name.key, numerics.RPL_MONONLINE, mask(session))
+        if session.account is not None:
+            self._tell_small_rooms(session, session.away)
+
+    def went(self, session: Session, goodbye: str, rooms: Collection[Room]) -> None:
+        """Tell that somebody is not online any more, as the last of their sessions has ended."""
+        self._remember(session, session.name.shown)
+        self._tell_watchers(session.name.key, numerics.RPL_MONOFFLINE, session.name.shown)
+        if session.account is not None:
+            self._tell_small_rooms(session, NOT_ONLINE)
+
+    def renamed(self, session: Session, old: str) -> None:
+        """Tell that a guest has another name."""
+        if session.name.key != key(old):
+            self._remember(session, old)
+            self._tell_watchers(key(old), numerics.RPL_MONOFFLINE, old)
+            self._tell_watchers(session.name.key, numerics.RPL_MONONLINE, mask(session))
+
+    def registered(self, session: Session) -> None:
+        """Tell that a guest has made their name an account."""
+        if session.account is not None:
+            told = line("ACCOUNT", session.account.name.shown, source=mask(session))
+            self.tell(told, self.around(session, "account-notify"))
+
+    def away_changed(self, session: Session) -> None:
+        """Tell those who watch somebody that they are away or back. Those in their rooms are told by an event."""
+        in_rooms = set(self._in_rooms(session))
+        watchers = (one for one in self._watching(session, "away-notify") if one not in in_rooms)
+        self.tell(_away_line(session, session.away), watchers)
+
+    def around(self, session: Session, cap: str) -> list[Reader]:
+        """The IRC clients with a capability that are told of changes of somebody: in their rooms, and those who watch them."""
+        found = dict.fromkeys(client for client in self._in_rooms(session) if cap in client.caps)
+        return list(found | dict.fromkeys(self._watching(session, cap)))
+
+    def forget(self, client: Reader) -> None:
+        """Forget a client whose connection has ended."""
+        self.monitor.clear(client)
+        if client.session is not None:
+            self.clients.pop(client.session, None)
+
+    @staticmethod
+    def tell(told: bytes, clients: Iterable[Reader]) -> None:
+        """Send a line to these, except to those who are behind, so that nobody can get slow readers closed."""
+        for client in clients:
+            if not client.behind():
+                client.outbox.send(told)
+
+    def _in_rooms(self, session: Session, most: float = float("inf")) -> Iterator[Reader]:
+        """The other IRC clients in the rooms of somebody, of those with at most so many sessions; some more than once."""
+        for room in self._chat.rooms.of(session):
+            if len(room.sessions) <= most:
+                for reader in room.sessions:
+                    if reader is not session and (client := self.clients.get(reader)) is not None:
+                        yield client
+
+    def _watching(self, session: Session, cap: str) -> Iterator[Reader]:
+        for client in self.monitor.watching(session.name.key):
+            if {cap, "extended-monitor"} <= client.caps and client.session is not session:
+                yield client
+
+    def _tell_small_rooms(self, session: Session, away: str) -> None:
+        found = dict.fromkeys(client for client in self._in_rooms(session, MAX_TOLD) if "away-notify" in client.caps)
+        self.tell(_away_line(session, away), found)
+
+    def _tell_watchers(self, nick_key: str, number: int, target: str) -> None:
+        for client in self.monitor.watching(nick_key):
+            client.outbox.send(line(f"{number}", client.nick, target, source=self._server_name))
+
+    def _remember(self, session: Session, name: str) -> None:
+        host, realname = host_of(session.sender.ip), realname_of(session, name)
+        self.former.append(Former(name, key(name), user_of(session), host, realname, self._chat.now()))
+
+
+def _away_line(session: Session, text: str) -> bytes:
+    return line("AWAY", *([text] if text else []), source=mask(session))
