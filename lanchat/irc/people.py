@@ -38,9 +38,10 @@ class Member(NamedTuple):
 
     @property
     def is_operator(self) -> bool:
-        """Whether they are an operator of the server."""
-        known = self.session or self.account
-        return known is not None and known.role is Role.OPERATOR
+        """Whether they are an operator of the server, on any of their devices."""
+        if self.account is None:
+            return self.session is not None and self.session.role is Role.OPERATOR
+        return self.account.role is Role.OPERATOR or any(one.role is Role.OPERATOR for one in self.account.sessions)
 
     @property
     def host(self) -> str:

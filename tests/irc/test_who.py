@@ -10,7 +10,7 @@ from lanchat.irc.client import LINES, IrcClient
 from lanchat.irc_commands.who import Form, parse_form
 from lanchat.model.room_rules import RoomRules
 from lanchat.model.session import Role, Session
-from tests.fakes import User
+from tests.fakes import PASSWORD, User
 from tests.irc.wire import IrcWire, make_chat
 
 
@@ -43,6 +43,13 @@ def session_of(wire: IrcWire) -> Session:
     """The session of a client."""
     assert wire.connection.session is not None
     return wire.connection.session
+
+
+def log_in_irc(chat: tuple[Router, Clock], user: User) -> IrcWire:
+    """An IRC client of somebody's account."""
+    name, wire = user.session.name.shown, IrcWire(*chat)
+    wire.ask(f"PASS {name}:{PASSWORD}", f"NICK {name}", f"USER {name} 0 * :Real {name}")
+    return wire
 
 
 def test_a_channel_is_shown_with_ranks_and_who_is_away(chat: tuple[Router, Clock], ann: IrcWire) -> None:
@@ -100,6 +107,9 @@ def test_who_is_in_a_secret_channel_is_told_only_to_those_in_it(chat: tuple[Rout
     assert len(rows(bob.ask("WHO #ops"))) == 1
     chat[0].chat.rooms.named("#ops").rules = RoomRules(secret=True)
     assert rows(bob.ask("WHO #ops")) == []
+    eve = User(chat[0], "eve").register()
+    chat[0].chat.rooms.named("#ops").invited.add(chat[0].chat.account_of("eve").id)
+    assert rows(log_in_irc(chat, eve).ask("WHO #ops")) == []
     assert rows(bob.ask("WHO an*")) == ["* ~ann 10.0.0.7 irc.lan ann H :0 Real ann"]
     assert len(rows(ann.ask("WHO #ops"))) == 1
 
