@@ -15,6 +15,7 @@ from lanchat.irc import numerics
 from lanchat.irc.message import line
 from lanchat.irc.monitor import Monitor, Reader
 from lanchat.irc.people import host_of, mask, realname_of, user_of
+from lanchat.irc.request import tagged
 from lanchat.model.names import key
 from lanchat.model.room import Room
 from lanchat.model.session import Session
@@ -25,6 +26,8 @@ MAX_TOLD = 500
 NOT_ONLINE = "not online"
 #: How many are remembered of those who have gone.
 MAX_FORMER = 100
+#: The capabilities with which lines have tags.
+_WITH_TAGS = frozenset({"server-time", "message-tags", "account-tag"})
 
 
 class Former(NamedTuple):
@@ -78,13 +81,13 @@ class PeopleChanges:
         """Tell that a guest has made their name an account."""
         if session.account is not None:
             told = line("ACCOUNT", session.account.name.shown, source=mask(session))
-            self.tell(told, self.around(session, "account-notify"))
+            self.tell(session, told, self.around(session, "account-notify"))
 
     def away_changed(self, session: Session) -> None:
         """Tell those who watch somebody that they are away or back. Those in their rooms are told by an event."""
         in_rooms = set(self._in_rooms(session))
         watchers = (one for one in self._watching(session, "away-notify") if one not in in_rooms)
-        self.tell(_away_line(session, session.away), watchers)
+        self.tell(session, _away_line(session, session.away), watchers)
 
     def around(self, session: Session, cap: str) -> list[Reader]:
         """The IRC clients with a capability that are told of changes of somebody: in their rooms, and those who watch them."""
@@ -97,12 +100,21 @@ class PeopleChanges:
         if client.session is not None:
             self.clients.pop(client.session, None)
 
-    @staticmethod
-    def tell(told: bytes, clients: Iterable[Reader]) -> None:
-        """Send a line to these, except to those who are behind, so that nobody can get slow readers closed."""
+    def tell(self, session: Session, told: bytes, clients: Iterable[Reader]) -> None:
+        """Send a line about somebody to these, except to those who are behind, so that nobody can get slow readers closed."""
+        forms: dict[frozenset[str], bytes] = {}  # by the capabilities that matter
         for client in clients:
             if not client.behind():
-                client.outbox.send(told)
+                caps = client.caps & _WITH_TAGS
+                if caps not in forms:
+                    forms[caps] = tagged(self._tags(session, caps), told)
+                client.outbox.send(forms[caps])
+
+    def _tags(self, session: Session, caps: frozenset[str]) -> dict[str, str]:
+        tags = {"time": self._chat.timestamp()} if caps & {"server-time", "message-tags"} else {}
+        if session.account is not None and "account-tag" in caps:
+            tags["account"] = session.account.name.shown
+        return tags
 
     def _in_rooms(self, session: Session, most: float = float("inf")) -> Iterator[Reader]:
         """The other IRC clients in the rooms of somebody, of those with at most so many sessions; some more than once."""
@@ -119,7 +131,7 @@ class PeopleChanges:
 
     def _tell_small_rooms(self, session: Session, away: str) -> None:
         found = dict.fromkeys(client for client in self._in_rooms(session, MAX_TOLD) if "away-notify" in client.caps)
-        self.tell(_away_line(session, away), found)
+        self.tell(session, _away_line(session, away), found)
 
     def _tell_watchers(self, nick_key: str, number: int, target: str) -> None:
         for client in self.monitor.watching(nick_key):

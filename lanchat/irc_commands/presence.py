@@ -76,7 +76,7 @@ def _setname(client: IrcClient, message: Message) -> None:
     client.realname = visible(realname, MAX_REALNAME)
     if "setname" in client.caps:
         client.reply("SETNAME", client.realname, source=client.mask)
-    people.tell(line("SETNAME", client.realname, source=client.mask), readers)
+    people.tell(session, line("SETNAME", client.realname, source=client.mask), readers)
 
 
 COMMANDS = {

@@ -163,3 +163,17 @@ def test_who_is_muted_does_not_speak_by_a_real_name(chat: tuple[Router, Clock], 
     (told,) = bob.ask("SETNAME :rude words")
     assert told.startswith(":irc.lan 531 bob ")
     assert ":irc.lan 311 ann bob ~bob 10.0.0.7 * :Real bob" in ann.ask("WHOIS bob")
+
+
+def test_lines_about_people_have_the_tags_that_were_asked_for(chat: tuple[Router, Clock], eve: User) -> None:
+    bob = IrcWire(*chat, "bob", "away-notify account-notify server-time account-tag")
+    ben = User(chat[0], "ben")
+    bob.ask("JOIN #ops")
+    ben.send("/join", "#ops")
+    bob.lines()
+    eve.leave()
+    ben.send("/register", PASSWORD)
+    assert bob.lines() == [
+        "@time=2026-11-20T14:03:22.500Z;account=eve :eve!~u@10.0.0.1 AWAY :not online",
+        "@time=2026-11-20T14:03:22.500Z;account=ben :ben!~u@10.0.0.1 ACCOUNT ben",
+    ]
