@@ -20,6 +20,7 @@ class Room:
 
     __slots__ = (
         "conv",
+        "created",
         "guest_ranks",
         "guests_invited",
         "id",
@@ -61,6 +62,8 @@ class Room:
         self.private = private
         self.rules = rules or RoomRules(secret=private)
         self.topic = topic
+        #: When it was made, in seconds since 1970.
+        self.created = 0
         #: The name of who set the topic, and when, in seconds since 1970; "" and 0 if that is not known.
         self.topic_by, self.topic_at = "", 0
         #: The ranks of accounts, by their numbers, also of those who are no members now; and those of guests who are in it.

@@ -34,9 +34,10 @@ def load(connection: Connection, accounts: dict[int, Account], wrong: Wrong = lo
     `wrong` is called with a text for each row that is unusable.
     """
     rooms: dict[int, Room] = {}
-    for number, name, kept, topic, private, owner, _, topic_by, topic_at, rules in usable(connection, "rooms", wrong):
+    for number, name, kept, topic, private, owner, created, topic_by, topic_at, rules in usable(connection, "rooms", wrong):
         owned = owner if owner in accounts else None
         room = Room(number, name, owned, private != 0, topic, kept, decode_rules(rules))
+        room.created = created if isinstance(created, int) else 0
         room.topic_by, room.topic_at = topic_by, topic_at
         rooms[number] = room
     by_conv = {room.conv: room for room in rooms.values()}
@@ -84,7 +85,9 @@ def add(  # noqa: PLR0913, PLR0917 (a row)
         raise _taken(name)
     if owner is not None:
         connection.execute("INSERT INTO ranks VALUES (?, ?, ?)", (done.lastrowid, owner, Rank.OWNER))
-    return Room(done.lastrowid, name.shown, owner, private, rules=room.rules)
+    made = Room(done.lastrowid, name.shown, owner, private, rules=room.rules)
+    made.created = now
+    return made
 
 
 def admit(connection: Connection, room: int, account: int) -> Since:
