@@ -17,7 +17,7 @@ from lanchat.irc import numerics
 from lanchat.irc.caps import core_caps
 from lanchat.irc.command import Fail, Numeric, Refused
 from lanchat.irc.factory import IrcFactory
-from lanchat.irc.message import InvalidUtf8, LineTooLong, Message, line
+from lanchat.irc.message import InvalidUtf8, LineTooLong, Message, line, split_tags
 from lanchat.irc.people import mask
 from lanchat.irc.registering import Registering
 from lanchat.irc.request import Request, Said, tagged
@@ -45,10 +45,12 @@ class IrcClient(Connection):
         "_pages",
         "_shape",
         "caps",
+        "gone",
         "realname",
         "registering",
         "request",
         "said",
+        "serving",
         "shows_ids",
         "umodes",
         "username",
@@ -67,8 +69,11 @@ class IrcClient(Connection):
         #: Whether it reads the values of capabilities, and lists of them in several lines (CAP version 302).
         self.reads_values = False
         self.username, self.realname, self.umodes = "~u", "", ""
-        #: The request with a label that is served now.
+        #: The command that is served now, or None; and its answer, if it has a label.
+        self.serving: Message | None = None
         self.request: Request | None = None
+        #: The names of those whose QUIT it was told, until they come again.
+        self.gone: tuple[str, ...] = ()
         # What the core was asked for, by cid: who waits for the answer; and the packets of pages that came before it.
         self._asked: dict[str, Deferred[ServerPacket]] = {}
         self._pages: dict[str, list[ServerPacket]] = {}
@@ -117,6 +122,14 @@ class IrcClient(Connection):
             self.request.add(tags, rest)
         else:
             self.outbox.send(tagged(tags, rest))
+
+    def reply_written(self, lines: bytes) -> None:
+        """Send whole lines of the answer, which have their tags and ends."""
+        if self.request is None:
+            self.outbox.send(lines)
+            return
+        for one in lines.splitlines(keepends=True):
+            self.request.add(*split_tags(one))
 
     def send_answer(self, request: Request) -> None:
         """Send the answer to a command that had a label, if all of it is known."""

@@ -96,6 +96,7 @@ class IrcProtocol(IrcClient):
         elif len(message.params) < command.min_params:
             self.numeric(numerics.ERR_NEEDMOREPARAMS, message.command)
         elif (work := command.run(self, message)) is not None:
+            self.serving = message
             self.perform(self._finish(message, work), hold=True)
             return
         if self.request is not None:
@@ -116,7 +117,7 @@ class IrcProtocol(IrcClient):
 
     def _answered(self) -> None:
         """Send the answer to a command that had a label, and has been served."""
-        request, self.request = self.request, None
+        request, self.request, self.serving = self.request, None, None
         if request is not None:
             request.served = True
             self.send_answer(request)

@@ -1,37 +1,138 @@
-"""Events as lines of IRC: what is done with rooms, and what becomes of people."""
+"""Events as lines of IRC: what is done with rooms, and what becomes of people.
+
+Most lines are the same for all clients with the same capabilities (`lanchat.irc.event_lines`). Here is what depends on who
+reads them: events about somebody's own session, and those that not everybody is told of.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from lanchat.irc.client import IrcClient
-from lanchat.irc.message import line
-from lanchat.irc.names import show_joined
-from lanchat.irc.people import mask
-from lanchat.protocol.events import JOINED, LEFT
+from lanchat.irc.modes import HIDDEN_KEY, rule_changes
+from lanchat.irc.names import show_entered, show_joined
+from lanchat.irc.numerics import RPL_NOWAWAY, RPL_UNAWAY
+from lanchat.protocol import events
+from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import ServerPacket
+
+#: How many names of those whose QUIT a client was told are remembered, so that it is told once.
+MAX_GONE = 100
 
 
 def show_event(client: IrcClient, packet: ServerPacket) -> None:
-    """Show an event."""
+    """Show an event that has just happened."""
     x = packet.x
-    if x is None or x.conv is None:
+    if x is None or not x.who:
         return
-    for name in x.who or ():
-        if x.ev == JOINED:
-            _joined(client, x.conv, name)
-        elif x.ev == LEFT:
-            client.outbox.send(line("PART", x.conv, x.text or "", source=_mask(client, name)))
+    special = _SPECIAL.get(x.ev or "")
+    if special is not None and special(client, x):
+        return
+    _show(client, x, packet.encoded(client.server.event_shape(client.caps)))
 
 
-def _joined(client: IrcClient, channel: str, name: str) -> None:
-    room = client.chat.rooms.find(channel)
-    if room is None:
-        return
-    if client.session is not None and name == client.session.name.shown:
-        show_joined(client, room)
+def _show(client: IrcClient, x: ServerX, lines: bytes) -> None:
+    """Send lines, if there are any; what the client has just done itself belongs to the answer to its command."""
+    if lines and x.by == client.nick:
+        client.reply_written(lines)
+    elif lines:
+        client.outbox.send(lines)
+
+
+def _is_own(client: IrcClient, x: ServerX, command: str) -> bool:
+    """Whether this client itself has just done it, with this command."""
+    return x.by == client.nick and client.serving is not None and client.serving.command == command
+
+
+# What is shown in another way than by its lines. Each returns whether that is done.
+
+
+def _joined(client: IrcClient, x: ServerX) -> bool:
+    if x.who == [client.nick]:
+        if (room := client.chat.rooms.find(x.conv or "")) is not None:
+            if _is_own(client, x, "JOIN"):
+                show_entered(client, room, x)  # (the command shows the rest)
+            else:
+                client.perform(show_joined(client, room, x), hold=False)
+        return True
+    if client.gone:
+        client.gone = tuple(name for name in client.gone if name not in (x.who or ()))
+    return False
+
+
+def _left(client: IrcClient, x: ServerX) -> bool:
+    """Tell that somebody is gone only once, however many rooms they were in together."""
+    if not x.gone:
+        return False
+    names = [name for name in x.who or () if name not in client.gone]
+    client.gone = (*client.gone, *names)[-MAX_GONE:]
+    return not names
+
+
+def _banned(client: IrcClient, x: ServerX) -> bool:
+    if not _is_own(client, x, "MODE"):
+        return False
+    shape = client.server.event_shape(client.caps)
+    _show(client, x, shape.kicked(x, x.who or [], x.by or ""))  # (the command has shown the mask)
+    return True
+
+
+def _invited(client: IrcClient, x: ServerX) -> bool:
+    if x.who == [client.nick]:
+        _show(client, x, client.server.event_shape(client.caps).invite(x, [client.nick], x.by or ""))
+        return True
+    return _is_own(client, x, "INVITE")
+
+
+def _mode(client: IrcClient, x: ServerX) -> bool:
+    """Show the key to who has set it."""
+    if not _is_own(client, x, "MODE"):
+        return False
+    room = client.chat.rooms.find(x.conv or "")
+    key = (room.rules.key if room is not None else "") or HIDDEN_KEY
+    _show(client, x, client.server.event_shape(client.caps).write_modes(x, client.nick, rule_changes(x.text or "", key)))
+    return True
+
+
+def _renamed(client: IrcClient, x: ServerX) -> bool:
+    """Tell that a room has another name; clients that do not know that leave one room and enter another."""
+    old, new, by = x.conv or "", x.text or "", x.by or ""
+    shape, room = client.server.event_shape(client.caps), client.chat.rooms.find(new) or client.chat.rooms.find(old)
+    if "draft/channel-rename" in client.caps:
+        own = _is_own(client, x, "RENAME") and client.serving is not None
+        reason = "".join(client.serving.params[2:3]) if own and client.serving is not None else ""
+        _show(client, x, shape.write(x, by, "RENAME", old, new, reason))
+    elif room is not None:
+        _show(client, x, shape.write(x, client.nick, "PART", old, f"{by} has renamed it: it is {new} now"))
+        client.perform(show_joined(client, room, x), hold=False)
+    return True
+
+
+def _closed(client: IrcClient, x: ServerX) -> bool:
+    shape, by = client.server.event_shape(client.caps), x.by or ""
+    if by == client.nick:
+        _show(client, x, shape.write(x, by, "PART", x.conv or "", "closed for good"))
     else:
-        client.outbox.send(line("JOIN", channel, source=_mask(client, name)))
+        _show(client, x, shape.write(x, by, "KICK", x.conv or "", client.nick, "closed for good"))
+    return True
 
 
-def _mask(client: IrcClient, name: str) -> str:
-    session = client.chat.online.find(name)
-    return mask(session) if session is not None else f"{name}!~u@offline"
+def _away(client: IrcClient, x: ServerX) -> bool:
+    """Tell a client what another device of its account has said."""
+    if x.by == client.nick:
+        client.numeric(RPL_NOWAWAY if x.text else RPL_UNAWAY)
+    return x.by == client.nick
+
+
+_Special: TypeAlias = Callable[[IrcClient, ServerX], bool]
+_SPECIAL: dict[str, _Special] = {
+    events.JOINED: _joined,
+    events.LEFT: _left,
+    events.BANNED: _banned,
+    events.INVITED: _invited,
+    events.MODE: _mode,
+    events.RENAMED: _renamed,
+    events.CLOSED: _closed,
+    events.AWAY: _away,
+}

@@ -121,7 +121,8 @@ def _tags(written: str) -> dict[str, str]:
 def line(command: str, *params: str, source: str = "", tags: Mapping[str, str] | None = None) -> bytes:
     """Write a line with its end. Only the last parameter may be empty or have spaces; what can't be sent becomes a space."""
     words = [command, *params]
-    if params and (command in _WITH_TEXT or not (last := params[-1]) or " " in last or last[0] == ":"):
+    has_text = command in _WITH_TEXT and (len(params) > 1 or command != "PART")  # (it is the one whose text may be missing)
+    if params and (has_text or not (last := params[-1]) or " " in last or last[0] == ":"):
         words[-1] = f":{params[-1]}"
     text = _UNSENDABLE.sub(" ", " ".join(words))
     return f"{written_tags(tags) if tags else ''}{f':{source} ' if source else ''}{text}\r\n".encode()
@@ -140,3 +141,11 @@ def written_tags(tags: Mapping[str, str]) -> str:
 def escape(value: str) -> str:
     """The value of a tag as it is written."""
     return _ESCAPED.sub(lambda found: _ESCAPES[found[0]], value)
+
+
+def split_tags(written: bytes) -> tuple[dict[str, str], bytes]:
+    """The tags of a line that the server has written, and what follows them."""
+    if not written.startswith(b"@"):
+        return {}, written
+    tags, _, rest = written.partition(b" ")
+    return _tags(tags.decode()[1:]), rest

@@ -6,19 +6,33 @@ from collections.abc import Iterable, Iterator
 
 from lanchat.irc.client import IrcClient
 from lanchat.irc.message import MAX_LINE
+from lanchat.irc.modes import PREFIXES
 from lanchat.irc.numerics import RPL_ENDOFNAMES, RPL_NAMREPLY, RPL_TOPIC, RPL_TOPICWHOTIME
-from lanchat.irc.people import PREFIXES, member_mask, members
+from lanchat.irc.people import Member, member_mask, members
 from lanchat.model.room import Room
+from lanchat.protocol.extensions import ServerX
+
+NO_X = ServerX()
 
 
-def show_joined(client: IrcClient, room: Room) -> None:
-    """Show a client that it is in a room, which it has just entered."""
-    account = client.session.account if client.session is not None else None
-    extended = [account.name.shown if account is not None else "*", client.realname] if "extended-join" in client.caps else []
-    client.reply("JOIN", room.name, *extended, source=client.mask)
+async def show_joined(client: IrcClient, room: Room, x: ServerX = NO_X) -> None:
+    """Show a client that it is in a room now: that it has entered it, the topic, and who is there."""
+    show_entered(client, room, x)
+    await show_implicit_names(client, room)
+
+
+def show_entered(client: IrcClient, room: Room, x: ServerX = NO_X) -> None:
+    """Show a client that it has entered a room, and the topic; `x` is from the event, if there was one."""
+    shape = client.server.event_shape(client.caps)
+    extended = shape.extended(client.session, client.nick)
+    client.reply_written(shape.write(x, client.nick, "JOIN", room.name, *extended, mask=client.mask))
     show_topic(client, room)
+
+
+async def show_implicit_names(client: IrcClient, room: Room) -> None:
+    """Show a client who is in a room that it has just entered, unless it asks for that itself."""
     if not client.caps & {"no-implicit-names", "draft/no-implicit-names"}:
-        show_names(client, room)
+        await show_names(client, room)
 
 
 def show_topic(client: IrcClient, room: Room) -> None:
@@ -29,15 +43,27 @@ def show_topic(client: IrcClient, room: Room) -> None:
             client.numeric(RPL_TOPICWHOTIME, room.name, room.topic_by, str(room.topic_at))
 
 
-def show_names(client: IrcClient, room: Room) -> None:
-    """Show who is in a room."""
-    with_masks = "userhost-in-names" in client.caps
-    names = (PREFIXES[who.rank] + (member_mask(who) if with_masks else who.name) for who in members(room))
+async def show_names(client: IrcClient, room: Room, end: bool = True) -> None:
+    """Show who is in a room, as fast as the client reads; then the `end` of the list."""
     kind = "@" if room.rules.secret else "="
     used = len(f":{client.server.name} 353 {client.nick} {kind} {room.name} :".encode())
-    for row in rows(names, MAX_LINE - used):
+    for row in rows(_names(client, room), MAX_LINE - used):
         client.numeric(RPL_NAMREPLY, kind, room.name, row)
-    client.numeric(RPL_ENDOFNAMES, room.name)
+        if client.behind():
+            await client.caught_up()
+    if end:
+        client.numeric(RPL_ENDOFNAMES, room.name)
+
+
+def _names(client: IrcClient, room: Room) -> list[str]:
+    """The names in a room, with the signs of ranks."""
+    signs = PREFIXES["multi-prefix" in client.caps]
+    written = member_mask if "userhost-in-names" in client.caps else _name
+    return [signs[who.rank] + written(who) for who in members(room)]
+
+
+def _name(who: Member) -> str:
+    return who.name
 
 
 def rows(words: Iterable[str], most: int, separator: str = " ") -> Iterator[str]:

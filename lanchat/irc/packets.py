@@ -30,6 +30,8 @@ def show(client: IrcClient, packet: ServerPacket) -> None:
         pass
     elif x.cid is not None and (said := client.said.pop(x.cid, None)) is not None:
         _answer_said(client, said, packet, x)
+    elif x.op == "event" and x.batch is not None:
+        pass  # (what happened earlier is shown only on pages that the client has asked for)
     elif x.op == "event" and x.ev == TYPING:
         _show_typing(client, packet, x)
     elif x.op == "event":

@@ -10,9 +10,13 @@ from typing import NamedTuple
 from lanchat.core.chat import Chat
 from lanchat.irc import shapes
 from lanchat.irc.command import IrcCommand
+from lanchat.irc.event_lines import RELEVANT, EventShape
 from lanchat.irc.monitor import Reader
 from lanchat.irc.people_changes import PeopleChanges
 from lanchat.irc.shapes import Shape
+
+#: How many sets of capabilities are remembered with their shapes; clients choose these sets.
+MAX_SHAPES = 1000
 
 
 class Settings(NamedTuple):
@@ -43,6 +47,7 @@ class IrcServer:
         # Ids of requests to the core are unique for good, as the log recognises a message that is sent twice by its id.
         self._prefix, self._numbers = f"irc-{secrets.token_hex(8)}-", count(1)
         self._shapes: dict[frozenset[str], Shape] = {}
+        self._event_shapes: dict[frozenset[str], EventShape] = {}
 
     def new_cid(self) -> str:
         """A new id for something that the core is asked for."""
@@ -58,3 +63,13 @@ class IrcServer:
         if relevant not in self._shapes:
             self._shapes[relevant] = Shape(self.name, self.chat.online, relevant)
         return self._shapes[relevant]
+
+    def event_shape(self, caps: frozenset[str]) -> EventShape:
+        """How events are written for clients with these capabilities."""
+        if (shape := self._event_shapes.get(caps)) is None:
+            relevant = caps & RELEVANT
+            shape = self._event_shapes.get(relevant) or EventShape(self.chat, self.name, relevant)
+            self._event_shapes[relevant] = shape
+            if len(self._event_shapes) < MAX_SHAPES:  # (found at once the next time)
+                self._event_shapes[caps] = shape
+        return shape

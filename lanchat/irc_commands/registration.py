@@ -176,7 +176,7 @@ async def _welcome(client: IrcClient, session: Session) -> None:
     chat.keepalive.watch(session)
     await _greet(client)
     for room in chat.rooms.of(session):
-        show_joined(client, room)
+        await show_joined(client, room)
     if known is not None and known.away:
         with contextlib.suppress(Refused):  # (it is told why)
             await client.ask("/away", known.away)

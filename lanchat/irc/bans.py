@@ -1,0 +1,49 @@
+"""Bans: the masks of IRC, `nick!user@host`, and the targets of bans that the core knows: names, masks of names, networks."""
+
+from __future__ import annotations
+
+import re
+
+from lanchat.irc import numerics
+from lanchat.irc.command import Numeric
+from lanchat.irc.people import host_of
+from lanchat.protocol.packet import is_visible
+
+#: What is in addresses and in networks, and in no name.
+_NETWORK = re.compile(r"[0-9.]*\.[0-9.*]+(?:/[0-9]+)?|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(?:/[0-9]+)?")
+_MASK = re.compile(r"(?:(?P<nick>[^!@]+)!)?(?:(?P<user>[^!@]*)@)?(?P<rest>[^!@]*)")
+_ANY = re.compile(r"\*?")
+#: Characters of a mask, at most.
+MAX_MASK = 100
+
+
+def mask_of(target: str) -> str:
+    """The mask for the target of a ban, as the core shows it."""
+    return f"*!*@{host_of(target)}" if _NETWORK.fullmatch(target) else f"{target}!*@*"
+
+
+def target_of(mask: str, channel: str) -> str:
+    """The target of a ban with this mask: a nick, or an address. Raises `Numeric` for a mask that no ban can have.
+
+    The user name is left out: clients put in it what they want. So the ban of `*!ann@10.0.0.7` is one of the address.
+    """
+    found = _MASK.fullmatch(mask)
+    if found is None or len(mask) > MAX_MASK or not is_visible(mask) or " " in mask:
+        raise bad_mask(mask, channel, "This is no mask. Ban a nick, as in bob!*@*, or an address, as in *!*@10.0.0.7.")
+    nick, user, rest = found["nick"], found["user"], found["rest"]
+    if nick is None and user is None:  # (a nick or a host alone)
+        nick, host = ("", rest) if _NETWORK.fullmatch(rest) else (rest, "")
+    else:
+        nick, host = nick or "", rest
+    names_nick, names_host = not _ANY.fullmatch(nick), not _ANY.fullmatch(host)
+    if names_nick and names_host:
+        raise bad_mask(mask, channel, "A ban is of a nick or of an address. Set two: bob!*@* and *!*@10.0.0.7.")
+    if not names_nick and not names_host:
+        raise bad_mask(mask, channel, "This would ban everybody. Ban a nick, as in bob!*@*, or an address, as in *!*@10.0.0.7.")
+    return nick if names_nick else host
+
+
+def bad_mask(mask: str, channel: str, why: str) -> Numeric:
+    """The error for a mask that can't be banned."""
+    shown = mask if is_visible(mask) and " " not in mask and 0 < len(mask) <= MAX_MASK and mask[0] != ":" else "*"
+    return Numeric(numerics.ERR_INVALIDMODEPARAM, channel, "b", shown, text=why)

@@ -1,0 +1,139 @@
+"""Entering and leaving channels, which are the chat's rooms: JOIN and PART (RFC 2812, 3.2.1 and 3.2.2)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from lanchat.core.replies import NAMES_A_PACKET
+from lanchat.irc import numerics
+from lanchat.irc.client import IrcClient
+from lanchat.irc.command import IrcCommand, Numeric, Refused
+from lanchat.irc.message import Message
+from lanchat.irc.names import show_implicit_names
+from lanchat.irc_commands.rooms import as_param, is_in, settled
+from lanchat.model.room import MARK, Room
+from lanchat.protocol.errors import ChatError, Forbidden, Full
+from lanchat.protocol.packet import ServerPacket
+
+#: Instead of a channel: all those that one is in.
+ALL = "0"
+#: How many entries of the log are looked at for a message that is shown, as some of them are no messages.
+ENTRIES_A_MESSAGE = 2
+
+
+async def _join(client: IrcClient, message: Message) -> None:
+    if message.params[0] == ALL:
+        await _leave_all(client)
+        return
+    keys = message.params[1].split(",") if len(message.params) > 1 else []
+    entered: dict[Room, bool] = {}  # with whether it was there before
+    for number, channel in enumerate(message.params[0].split(",")):
+        before = client.chat.rooms.find(channel)
+        if before is not None and is_in(client, before):
+            continue
+        await client.attempt("JOIN", channel, _enter(client, channel, keys[number] if number < len(keys) else ""))
+        if (room := client.chat.rooms.find(channel)) is not None and is_in(client, room):
+            entered[room] = before is not None
+    await settled(client)
+    for room, was_there in entered.items():
+        if is_in(client, room):
+            _charge_for_names(client, room)
+            await show_implicit_names(client, room)
+            if was_there:
+                await _show_history(client, room)
+
+
+async def _enter(client: IrcClient, channel: str, key: str) -> None:
+    """Enter a channel, which may have to be made. Raises `Numeric`, or as the core does."""
+    if not channel.startswith(MARK):
+        raise Numeric(numerics.ERR_NOSUCHCHANNEL, as_param(channel))
+    try:
+        await client.ask("/join", room=channel, key=key)
+    except Refused as error:
+        room, number = client.chat.rooms.find(channel), None
+        if error.code == Full.code:
+            number = numerics.ERR_TOOMANYCHANNELS if room is None or _is_in_most(client) else numerics.ERR_CHANNELISFULL
+        elif error.code == Forbidden.code and room is not None:
+            number = _forbidden(client, room)
+        elif error.code == "BAD_NAME":
+            number = numerics.ERR_BADCHANMASK
+        if number is None:
+            raise
+        raise Numeric(number, as_param(channel), text=str(error)) from None
+
+
+def _is_in_most(client: IrcClient) -> bool:
+    """Whether a client is in as many channels as one may be in."""
+    assert client.session is not None  # noqa: S101 (only those who are registered join)
+    return len(client.chat.rooms.of(client.session)) >= client.chat.limits["joined"]
+
+
+def _forbidden(client: IrcClient, room: Room) -> int:
+    """The numeric that says why somebody may not enter a room, in the order in which the core looks at its rules."""
+    if room.rules.accounts_only and client.session is not None and client.session.account is None:
+        return numerics.ERR_NEEDREGGEDNICK
+    return numerics.ERR_INVITEONLYCHAN if room.private else numerics.ERR_BADCHANNELKEY
+
+
+def _charge_for_names(client: IrcClient, room: Room) -> None:
+    """Charge for the names that somebody is shown in any case; the next command waits for it."""
+    assert client.session is not None  # noqa: S101 (as above)
+    client.session.packets.take(len(room.sessions) / NAMES_A_PACKET, client.chat.clock.seconds())
+
+
+async def _show_history(client: IrcClient, room: Room) -> None:
+    """Show the newest messages of a room to a client that can't ask for them."""
+    most = client.server.settings.history
+    if not most or "draft/chathistory" in client.caps or not client.chat.store.stores_messages:
+        return
+    try:
+        page, _ = await client.ask_for_page("/history", target=room.name, limit=most * ENTRIES_A_MESSAGE)
+    except ChatError:
+        return  # (it is in the room all the same)
+    for packet in [packet for packet in page if packet.x is not None and packet.x.op is None][-most:]:
+        _show_message(client, packet)
+        if client.behind():
+            await client.caught_up()
+
+
+def _show_message(client: IrcClient, packet: ServerPacket) -> None:
+    """Show an earlier message. Clients that don't read its time in a tag see it before the text."""
+    x = packet.x
+    if not client.shows_ids and x is not None and x.ts is not None:
+        packet = ServerPacket(packet.from_, packet.to, f"[{_written_time(client, x.ts)}] {packet.msg}", x)
+    for tags, rest in client.shape.lines(packet):
+        client.add_line(tags, rest)
+
+
+def _written_time(client: IrcClient, ts: str) -> str:
+    """The time of a message on the server's clock; with the day, if that is not today."""
+    at = datetime.fromisoformat(ts.replace("Z", "+00:00")).astimezone()
+    today = datetime.fromtimestamp(client.chat.now()).astimezone().date()
+    return at.strftime("%H:%M" if at.date() == today else "%Y-%m-%d %H:%M")
+
+
+async def _part(client: IrcClient, message: Message) -> None:
+    reason = "".join(message.params[1:2])
+    for channel in message.params[0].split(","):
+        await client.attempt("PART", channel, _leave(client, channel, reason))
+    await settled(client)
+
+
+async def _leave(client: IrcClient, channel: str, reason: str) -> None:
+    if not channel.startswith(MARK):
+        raise Numeric(numerics.ERR_NOSUCHCHANNEL, as_param(channel))
+    await client.ask("/leave", room=channel, text=reason)
+
+
+async def _leave_all(client: IrcClient) -> None:
+    assert client.session is not None  # noqa: S101 (as above)
+    for room in client.chat.rooms.of(client.session):
+        if room is not client.chat.rooms.lobby:
+            await client.attempt("JOIN", room.name, client.ask("/leave", room=room.name))
+    await settled(client)
+
+
+COMMANDS = {
+    "JOIN": IrcCommand(_join, 1, "<channel>{,<channel>} [<key>{,<key>}]", "enter channels; JOIN 0 leaves all"),
+    "PART": IrcCommand(_part, 1, "<channel>{,<channel>} [<text>]", "leave channels"),
+}
