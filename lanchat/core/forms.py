@@ -82,6 +82,7 @@ def _event(entry: Entry, packet: ServerPacket, x: ServerX) -> Forms:
     event = events.decode(entry.msg)
     told = replace(x, op="event", ev=event.ev, who=[event.who or entry.name], by=entry.name, self_=None)
     told.text, told.gone, told.was = event.text or None, event.gone or None, event.was or None
+    told.absent = event.absent or None
     told.id, told.conv = x.id if entry.seq else None, entry.target if event.ev == events.RENAMED else x.conv
     sentence = event.sentence(entry.name, entry.target)
     return Forms(EventPacket(SERVER, told.conv or packet.to, sentence, told), None, CAPS[EVENT])

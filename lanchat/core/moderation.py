@@ -236,7 +236,7 @@ def _take_out(  # noqa: PLR0913, PLR0917 (what was decided, and how it is told)
             chat.reply(session, None, told, quotes=True)
     for name in names or ([target.shown] if ev == BANNED else []):
         own = [session for session in hit if session.name.shown == name]
-        chat.room_events.tell(room, ev, by.session, who=name, text=request.reason, to=own)
+        chat.room_events.tell(room, ev, by.session, who=name, text=request.reason, absent=not names, to=own)
     if by.session is not None:  # (they are told in any case, and the next decision waits)
         by.session.packets.take(len(names) * len(room.sessions) / DELIVERIES_A_PACKET, chat.clock.seconds())
     chat.departures.end_if_empty(room)

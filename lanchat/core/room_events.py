@@ -48,22 +48,23 @@ class RoomEvents:
         text: str = "",
         gone: bool = False,
         was: str = "",
+        absent: bool = False,
         to: Collection[Session] = (),
         new: bool = False,
     ) -> None:
         """Tell of an event (`lanchat.protocol.events`) that just happened: those in the room when it comes back, and `to`.
 
         `by` is who did it (None: the operator at the server's prompt), `who` the name of the one to whom it was done, if that
-        is somebody else, and `text` a reason or what was set; `gone` and `was` as in `RoomEvent`. `to` are sessions that need
-        not be in the room any more. If it can't be stored, they are told all the same. The first event of a `new` room is not
-        stored.
+        is somebody else, and `text` a reason or what was set; `gone`, `was` and `absent` as in `RoomEvent`. `to` are sessions
+        that need not be in the room any more. If it can't be stored, they are told all the same. The first event of a `new`
+        room is not stored.
         """
         name = by.name.shown if by is not None else PROMPT
         if ev in _BATCHED and (to or (who is None and by in self._online)) and not new:
             self._presence.in_room(room, _BATCHED[ev], who or name)
         account, ip = (by.account, by.sender.ip) if by is not None else (None, "")
         author = account.id if account is not None else None
-        told = RoomEvent(ev, who, text, gone, was).encode()
+        told = RoomEvent(ev, who, text, gone, was, absent).encode()
         entry = Entry(room.conv, author, name, ip, room.name, told, round(self._now() * 1000), kind=EVENT, about=NOTHING)
         entry.kept = not new and (by is None or author is not None)
         entry.source = partial(self._deliver, room, by, tuple(to))

@@ -25,6 +25,8 @@ class RoomEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     gone: bool = False
     #: The rank that somebody had before this one; "" if they had none.
     was: str = ""
+    #: Whether who was banned was not in the room.
+    absent: bool = False
 
     def encode(self) -> str:
         """The event as JSON, as the log has it."""

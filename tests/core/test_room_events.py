@@ -88,6 +88,15 @@ def test_everything_that_is_done_with_a_room_is_told_at_once_and_kept_in_its_pla
     assert events(ann) == [("joined", "bob", "bob", None, 1), *expected]
 
 
+def test_a_ban_says_if_nobody_was_there_whom_it_hits(router: Router, ann: User) -> None:
+    account(router, "bob", "#ops")
+    ann.shown()
+    for target in ("spam*", "zoe", "bob"):
+        ann.send("/ban", f"#ops {target}")
+    told = [(x["who"], x.get("absent")) for x in ann.xs() if x.get("ev") == "banned"]
+    assert told == [(["spam*"], True), (["zoe"], True), (["bob"], None)]
+
+
 def test_an_event_has_a_sentence_and_says_where_it_was(router: Router, ann: User) -> None:
     guest(router, "bob")
     packet = ann.told()
