@@ -7,12 +7,12 @@ import re
 from lanchat.irc import numerics
 from lanchat.irc.command import Numeric
 from lanchat.irc.people import host_of
+from lanchat.model import masks
 from lanchat.protocol.packet import is_visible
 
 #: What is in addresses and in networks, and in no name.
 _NETWORK = re.compile(r"[0-9.]*\.[0-9.*]+(?:/[0-9]+)?|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(?:/[0-9]+)?")
 _MASK = re.compile(r"(?:(?P<nick>[^!@]+)!)?(?:(?P<user>[^!@]*)@)?(?P<rest>[^!@]*)")
-_ANY = re.compile(r"\*?")
 #: Characters of a mask, at most.
 MAX_MASK = 100
 
@@ -35,7 +35,8 @@ def target_of(mask: str, channel: str) -> str:
         nick, host = ("", rest) if _NETWORK.fullmatch(rest) else (rest, "")
     else:
         nick, host = nick or "", rest
-    names_nick, names_host = not _ANY.fullmatch(nick), not _ANY.fullmatch(host)
+    nick, host = masks.parse_mask(nick) or nick, masks.as_network(host)
+    names_nick, names_host = bool(nick.strip("*?")), bool(host.strip("*?.:"))
     if names_nick and names_host:
         raise bad_mask(mask, channel, "A ban is of a nick or of an address. Set two: bob!*@* and *!*@10.0.0.7.")
     if not names_nick and not names_host:

@@ -107,7 +107,8 @@ class EventShape:
         return b"".join(self.write(x, by, "KICK", x.conv or "", name, x.text or by) for name in who)
 
     def _banned(self, x: ServerX, who: list[str], by: str) -> bytes:
-        return self.write_modes(x, by, [Change("+", "b", mask_of(name)) for name in who]) + self.kicked(x, who, by)
+        bans = self.write_modes(x, by, [Change("+", "b", mask_of(name)) for name in who])
+        return bans if x.absent else bans + self.kicked(x, who, by)
 
     def _topic(self, x: ServerX, who: list[str], by: str) -> bytes:
         return self.write(x, by, "TOPIC", x.conv or "", x.text or "")

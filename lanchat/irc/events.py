@@ -73,8 +73,8 @@ def _left(client: IrcClient, x: ServerX) -> bool:
 def _banned(client: IrcClient, x: ServerX) -> bool:
     if not _is_own(client, x, "MODE"):
         return False
-    shape = client.server.event_shape(client.caps)
-    _show(client, x, shape.kicked(x, x.who or [], x.by or ""))  # (the command has shown the mask)
+    if not x.absent:  # (the command has shown the mask)
+        _show(client, x, client.server.event_shape(client.caps).kicked(x, x.who or [], client.nick))
     return True
 
 

@@ -79,8 +79,8 @@ def _list_invitations(client: IrcClient) -> None:
     session, chat = client.session, client.chat
     assert session is not None  # noqa: S101 (as above)
     chat.charge(session, len(chat.rooms) / NAMES_A_PACKET)
-    for room in chat.rooms.with_prefix("") if session.account is not None else ():
-        if session.account is not None and session.account.id in room.invited:
+    for room in chat.rooms.with_prefix(""):
+        if room.invites(session):
             client.numeric(numerics.RPL_INVITELIST, room.name)
     client.numeric(numerics.RPL_ENDOFINVITELIST)
 
@@ -94,7 +94,7 @@ async def _invite_to(client: IrcClient, nick: str, channel: str) -> None:
     try:
         await client.ask("/invite", user=person.name.shown, room=room.name)
     except Refused as error:
-        if error.code == Forbidden.code:
+        if error.code in {AuthRequired.code, Forbidden.code}:
             raise Numeric(numerics.ERR_CHANOPRIVSNEEDED, room.name, text=str(error)) from None
         raise
     client.numeric(numerics.RPL_INVITING, person.name.shown, room.name)

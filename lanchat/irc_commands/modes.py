@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from lanchat.core.moderation import whom
@@ -29,8 +30,7 @@ BANS = "b"
 LISTS = {BANS: numerics.RPL_ENDOFBANLIST, "e": numerics.RPL_ENDOFEXCEPTLIST, "I": numerics.RPL_ENDOFINVEXLIST}
 #: The modes that users may set for themselves; and all, of which the server sets the others.
 OWN_USER_MODES, USER_MODES = "Bi", "Bior"
-#: Characters of a limit, at most, as more are none.
-MAX_DIGITS = 9
+_LIMIT = re.compile(r"[1-9][0-9]{0,8}")
 
 
 def _mode(client: IrcClient, message: Message) -> Work | None:
@@ -122,7 +122,7 @@ async def _change_rule(client: IrcClient, room: Room, change: Change) -> None:
     value = rule.on if change.sign == "+" else rule.off
     if change.sign == "+" and change.letter in (KEY, LIMIT):
         value = change.parameter
-        if not value or (change.letter == LIMIT and not (value.isdigit() and len(value) <= MAX_DIGITS)):
+        if not value or (change.letter == LIMIT and not _LIMIT.fullmatch(value)):
             raise _bad_value(room, change, "")
     if _has_value(room, change, value):
         return
@@ -217,8 +217,9 @@ def _apply(client: IrcClient, letters: str) -> tuple[list[Change], bool]:
         if letter in OWN_USER_MODES:
             client.umodes = client.umodes + letter if sign == "+" else client.umodes.replace(letter, "")
         elif letter == "o" and sign == "-" and client.session is not None:
-            client.session.role = Role.USER if client.session.account is not None else Role.GUEST
-        else:
+            client.session.oper = None
+            client.session.update_role()
+        if (letter in user_modes(client)) is has:  # (the server sets it, or one is an operator without OPER)
             continue
         done.append(Change(sign, letter))
     return done, unknown
