@@ -44,6 +44,8 @@ async def check_password(client: IrcClient, name: str, password: str) -> Account
         raise AuthFailed("The password is wrong.")
     account = client.chat.online.account(name)
     attempt = identity.by_password(name if account is None else account.name.key, client.address, password.strip())
+    if known is None and client.session is not None:
+        return await client.chat.pending_logins.wait_for(client.session, attempt)
     if known is not None:
         known.attempt = attempt
     try:

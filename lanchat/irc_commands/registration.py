@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 
-from lanchat.core.logins import check_connected, enter_device
+from lanchat.core import logins
 from lanchat.irc import caps, numerics
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import IrcCommand, Numeric, Refused
@@ -17,7 +17,7 @@ from lanchat.irc.isupport import CHANNEL_MODES, MAX_REALNAME, MAX_USER, USER_MOD
 from lanchat.irc.message import Message
 from lanchat.irc.names import show_joined
 from lanchat.irc_commands.logins import check_password, log_in
-from lanchat.model.session import CLASSIC, Account, Session
+from lanchat.model.session import CLASSIC, Account, Role, Session
 from lanchat.protocol.errors import AuthFailed, AuthRequired, BadName, Banned, ChatError, ClientGone, Forbidden, NameTaken
 from lanchat.protocol.interfaces import Work
 from lanchat.protocol.packet import visible
@@ -120,11 +120,9 @@ async def _enter_account(client: IrcClient, account: Account) -> None:
     chat, session, device = client.chat, client.session, device_of(client)
     if session is None:
         raise ClientGone
-    chat.pending_logins.check_login_rate(account)
-    cursor = await enter_device(chat, account, device)
-    check_connected(chat, session, account, cursor or 0, device)
-    chat.admit(session, account)
-    chat.cursors.begin(session, device, (cursor or 0) if device == CLASSIC else chat.store.last_seq)
+    cursor = await logins.log_in(chat, session, account, device)
+    if device != CLASSIC:
+        chat.cursors.begin(session, device, chat.store.last_seq)
     if client.registering is not None:
         client.registering.cursor = cursor
 
@@ -175,6 +173,8 @@ async def _welcome(client: IrcClient, session: Session) -> None:
     client.use_caps(client.caps)
     chat.keepalive.watch(session)
     await _greet(client)
+    if session.role is Role.OPERATOR:
+        client.reply("MODE", client.nick, "+o")
     for room in chat.rooms.of(session):
         await show_joined(client, room)
     if known is not None and known.away:

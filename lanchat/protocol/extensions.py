@@ -88,10 +88,9 @@ class ServerX(_CommonX, omit_defaults=True, rename={"self_": "self"}, gc=False):
     text: str | None = None
     gone: bool | None = None
     was: str | None = None
+    absent: bool | None = None
     # What is known of a message besides: what it carries for other clients; a bot said it; when it was edited; who reacted how;
     # where a search found a word.
-    absent: bool | None = None
-    # What is known of a message besides: a bot said it; when it was edited; who reacted how; where a search found a word.
     kind: str | None = None
     tags: dict[str, str] | None = None
     bot: bool | None = None

@@ -1,0 +1,68 @@
+"""What operators may do: OPER, KILL."""
+
+from __future__ import annotations
+
+import pytest
+from twisted.internet.task import Clock
+
+from lanchat.core.router import Router
+from lanchat.irc_commands.operators import give_rights_back
+from lanchat.model.session import Role
+from tests.fakes import PASSWORD, User
+from tests.irc.wire import IrcWire, make_chat, numbers
+from tests.people import person
+
+#: The password of accounts that `person` makes.
+SECRET = "pw"  # noqa: S105 (a test's)
+
+
+@pytest.fixture
+def chat() -> tuple[Router, Clock]:
+    """A chat with the operator boss, who is not here."""
+    router, clock = make_chat()
+    person(router, "boss", Role.OPERATOR).leave()
+    return router, clock
+
+
+def test_the_password_of_an_operators_account_gives_its_rights(chat: tuple[Router, Clock]) -> None:
+    ann = IrcWire(*chat, "ann")
+    assert ann.ask(f"OPER Boss {SECRET}") == [":irc.lan 381 ann :You are now an IRC operator", ":irc.lan MODE ann +o"]
+    session = ann.connection.session
+    assert session is not None
+    assert (session.role, session.account) == (Role.OPERATOR, None)
+    give_rights_back(ann.connection)  # type: ignore[arg-type]  # (it is an IRC client)
+    assert (session.role, ann.lines()) == (Role.GUEST, [":irc.lan MODE ann -o"])
+
+
+def test_a_wrong_password_and_accounts_without_such_rights_are_refused(chat: tuple[Router, Clock]) -> None:
+    User(chat[0], "carl").register().leave()
+    ann = IrcWire(*chat, "ann")
+    assert ann.ask("OPER boss wrong") == [":irc.lan 464 ann :Password incorrect"]
+    assert ann.ask("OPER nobody wrong") == [":irc.lan 464 ann :Password incorrect"]
+    assert numbers(ann.ask(f"OPER carl :{PASSWORD}", "OPER boss")) == ["491", "461"]
+    assert ann.connection.session is not None
+    assert ann.connection.session.role is Role.GUEST
+
+
+def test_the_password_is_not_taken_where_others_could_read_it(chat: tuple[Router, Clock]) -> None:
+    ann = IrcWire(*chat, "ann")
+    ann.connection.address = "10.6.6.6"
+    assert ann.ask(f"OPER boss {SECRET}") == [":irc.lan 491 ann :Others can read this."]
+
+
+def test_who_logs_in_to_an_operators_account_is_one_at_once(chat: tuple[Router, Clock]) -> None:
+    told = IrcWire(*chat).ask(f"PASS boss:{SECRET}", "NICK boss", "USER x 0 * :X")
+    assert ":irc.lan MODE boss +o" in told
+
+
+def test_operators_disconnect_people_and_nobody_else_does(chat: tuple[Router, Clock]) -> None:
+    ann, bob = IrcWire(*chat, "ann"), IrcWire(*chat, "bob")
+    assert numbers(ann.ask("KILL bob :spam")) == ["481"]
+    assert not bob.connection.closed
+    ann.ask(f"OPER boss {SECRET}")
+    assert numbers(ann.ask("KILL nobody", "KILL irc.lan")) == ["401", "483"]
+    ann.ask("KILL bob :spam")
+    (told,) = bob.lines()
+    assert told.startswith("ERROR :")
+    assert "spam" in told
+    assert bob.connection.closed
