@@ -191,10 +191,10 @@ def _make_contexts(service: ChatService, reactor: IReactorTime, config: options.
 
 def _add_tls(
     service: ChatService, reactor: IReactorTime, ports: list[str], contexts: tls.Contexts, factory: ChatFactory
-) -> None:
+) -> list[Listener]:
     over_tls = tls.TLSFactory(contexts, factory, reactor, factory.router.chat.counts)
-    for port in ports:
-        service.add_port(Listener(f"{factory.gateway} clients", make_endpoint(reactor, port), over_tls, factory.drain))
+    called, drain = f"{factory.gateway} clients", factory.drain
+    return [service.add_port(Listener(called, make_endpoint(reactor, port), over_tls, drain)) for port in ports]
 
 
 def _add_irc(
@@ -210,11 +210,14 @@ def _add_irc(
     from lanchat.irc.server import IrcServer, Settings  # noqa: PLC0415 (as above)
     from lanchat.irc_commands import COMMANDS  # noqa: PLC0415 (as above)
 
-    server = IrcServer(service.chat, Settings(config["irc-name"], config["irc-history"]), COMMANDS)
-    _add_gateway(service, reactor, config["irc"], make_gateway(IrcProtocol, make=partial(IrcFactory, server=server)))
-    if contexts is not None:
-        factory = make_gateway(SecureIrcProtocol, make=partial(IrcFactory, server=server))
-        _add_tls(service, reactor, config["ircs"], contexts, factory)
+    def sts_port() -> int:  # (clients that are sent there accept no certificate that they can't check)
+        return over_tls[0].port_number if over_tls and contexts is not None and contexts.suits_everybody else 0
+
+    settings = Settings(config["irc-name"], config["irc-history"], sts_port)
+    make = partial(IrcFactory, server=IrcServer(service.chat, settings, COMMANDS))
+    _add_gateway(service, reactor, config["irc"], make_gateway(IrcProtocol, make=make))
+    secure = make_gateway(SecureIrcProtocol, make=make)
+    over_tls = [] if contexts is None else _add_tls(service, reactor, config["ircs"], contexts, secure)
 
 
 def _add_webchat(

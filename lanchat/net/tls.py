@@ -77,6 +77,7 @@ class Contexts:
         def take() -> None:
             self._files, self._own, self._stamp = files, own, stamp
             self._context, self._chain = context, chain
+            self.suits_everybody = own is None and files.client_ca is None  # (clients need no certificate from here)
             self._log_certificate()
 
         return take

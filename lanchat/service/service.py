@@ -59,10 +59,11 @@ class ChatService(MultiService):
         super().startService()
         self._open = True
 
-    def add_port(self, listener: Listener) -> None:
-        """Add a port for clients, which a drain will pause."""
+    def add_port(self, listener: Listener) -> Listener:
+        """Add a port for clients, which a drain will pause; returns it."""
         listener.setServiceParent(self)
         self._draining.ports.append(listener)
+        return listener
 
     def ports(self) -> list[str]:
         """A line for each port: for whom it is, and its address."""
