@@ -95,7 +95,7 @@ def parse(data: bytes) -> Message:
         written, _, text = text.partition(" ")
         if len(data) > MAX_LINE and len(written.encode()) >= MAX_TAGS:
             raise LineTooLong("Your tags are too long.")
-        tags = _tags(written[1:])
+        tags = parse_tags(written[1:])
     text = text.lstrip(" ")
     if len(text) * 4 > MAX_LINE and len(text.encode()) > MAX_LINE:
         raise LineTooLong("Input line was too long")
@@ -109,7 +109,8 @@ def parse(data: bytes) -> Message:
     return Message(words[0].upper() if words else "", params, tags)
 
 
-def _tags(written: str) -> dict[str, str]:
+def parse_tags(written: str) -> dict[str, str]:
+    """Tags by name, of what is written between the `@` and the space."""
     tags = {}
     for tag in written.split(";"):
         name, _, value = tag.partition("=")
@@ -148,4 +149,4 @@ def split_tags(written: bytes) -> tuple[dict[str, str], bytes]:
     if not written.startswith(b"@"):
         return {}, written
     tags, _, rest = written.partition(b" ")
-    return _tags(tags.decode()[1:]), rest
+    return parse_tags(tags.decode()[1:]), rest

@@ -47,7 +47,7 @@ async def _chathistory(client: IrcClient, message: Message) -> None:
     places = [None if one == "*" and name == "LATEST" else _reference(client, name, target, one) for one in given]
     found = await _found(client, name, target, places, most)
     with client.batch("chathistory", target) as tags:
-        await _send(client, found, tags)
+        await send_messages(client, found, tags)
 
 
 async def _found(client: IrcClient, name: str, target: str, places: list[Place | None], most: int) -> list[ServerPacket]:
@@ -98,6 +98,11 @@ async def ask_for_messages(client: IrcClient, target: str, most: int, **places: 
     `places` are those of `/history`: `before`, `after`, `around`.
     """
     page, _ = await client.ask_for_page("/history", target=target, limit=most, **places)
+    return messages_in(page)
+
+
+def messages_in(page: Iterable[ServerPacket]) -> list[ServerPacket]:
+    """The messages of a page, without what else happened."""
     return [packet for packet in page if packet.x is None or packet.x.op is None]
 
 
@@ -117,7 +122,7 @@ def _is_after(packet: ServerPacket, place: Place) -> bool:
     return (x.ts or "") > utc_milliseconds(place.ts) if isinstance(place, Moment) else (x.seq or 0) > place
 
 
-async def _send(client: IrcClient, packets: Iterable[ServerPacket], tags: dict[str, str]) -> None:
+async def send_messages(client: IrcClient, packets: Iterable[ServerPacket], tags: dict[str, str]) -> None:
     """Send messages with these tags, as fast as the client reads."""
     for packet in packets:
         if client.behind():
@@ -196,7 +201,7 @@ async def show_latest(client: IrcClient, target: str, most: int) -> None:
     if not client.caps & {"server-time", "message-tags"}:
         found = [_with_time(packet) for packet in found]
     with client.batch("chathistory", target) as tags:
-        await _send(client, found, tags)
+        await send_messages(client, found, tags)
 
 
 def _with_time(packet: ServerPacket) -> ServerPacket:
