@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, strategies as st
 from twisted.internet.task import Clock
 
 from lanchat.core.router import Router
@@ -76,3 +77,86 @@ def test_a_login_after_the_registration_is_refused_and_one_that_never_ends_fails
     told = wire.ask("CAP REQ sasl", "AUTHENTICATE PLAIN", *[f"AUTHENTICATE {'x' * 400}"] * 11)
     assert numbers(told[1:]) == ["AUTHENTICATE", "904"]
     assert numbers(wire.ask("AUTHENTICATE PLAIN", f"AUTHENTICATE {'x' * 401}")) == ["AUTHENTICATE", "905"]
+
+
+#: What clients send before they are welcomed, in whatever order.
+OPENING = [
+    "CAP LS 302", "CAP REQ :batch", "CAP REQ nothing", "PASS secret", "PING 1", "JOIN :", "WHOIS ann", "AUTHENTICATE *",
+    "REGISTER * * :correct horse", "USER x 0 * :X", "NICK ann", "LUSERS", "CAP LIST", "CAP NOTHING", "nonsense", "",
+]  # fmt: skip
+
+
+@given(st.permutations(OPENING), st.lists(st.integers(1, 40)))
+def test_every_order_and_every_split_into_packets_ends_in_one_welcome(lines: list[str], sizes: list[int]) -> None:
+    wire = IrcWire(*make_chat())
+    data = "\r\n".join([*lines, "CAP END", "PING end", ""]).encode()
+    for size in sizes:
+        piece, data = data[:size], data[size:]
+        wire.send(piece)
+    wire.send(data)
+    told = numbers(wire.lines())
+    assert told.count("001") == 1
+    assert told[-1] == "PONG"
+    assert not wire.connection.closed
+
+
+def test_nobody_waits_for_ever(chat: tuple[Router, Clock]) -> None:
+    wire = IrcWire(*chat)
+    wire.ask("CAP LS 302", "NICK ann", "USER x 0 * :X")
+    wire.wait(61)
+    assert numbers(wire.lines()) == ["ERROR"]
+    assert wire.connection.closed
+
+
+def test_a_nick_that_can_t_be_had_gives_time_for_another_but_not_for_ever(chat: tuple[Router, Clock]) -> None:
+    User(chat[0], "ann")
+    wire = IrcWire(*chat)
+    wire.ask("USER x 0 * :X")
+    for _ in range(3):
+        assert numbers(wire.ask("NICK ann")) == ["433"]
+        wire.wait(50)
+        assert not wire.connection.closed
+    assert numbers(wire.ask("NICK ann")) == ["433"]
+    wire.wait(20)
+    assert wire.connection.closed
+
+
+def test_a_flood_before_the_registration_ends(chat: tuple[Router, Clock]) -> None:
+    wire = IrcWire(*chat)
+    for _ in range(30):
+        wire.ask(*["CAP LS 302"] * 10)
+    assert wire.connection.closed
+
+
+@pytest.mark.parametrize("nick", ["ann|away", "[ann]", "a b", "1.2.3.4", "admin", "SERVER", "x" * 40, "\u202eann"])
+def test_nicks_that_break_the_rules_are_told_and_another_one_can_be_chosen(chat: tuple[Router, Clock], nick: str) -> None:
+    wire = IrcWire(*chat)
+    told = wire.ask("USER x 0 * :X", f"NICK :{nick}")
+    assert numbers(told) == ["432"]
+    assert told[0].split(" ")[3] != ""
+    assert numbers(wire.ask("NICK ann"))[0] == "001"
+
+
+def test_an_empty_user_name_or_nick_is_told(chat: tuple[Router, Clock]) -> None:
+    told = IrcWire(*chat).ask("NICK", "NICK :", "USER x 0 *", "USER x 0 * :", "PASS")
+    assert numbers(told) == ["431", "431", "461", "461", "461"]
+
+
+def test_who_is_registered_registers_no_more(chat: tuple[Router, Clock]) -> None:
+    assert numbers(IrcWire(*chat, "ann").ask("USER x 0 * :X", "PASS x")) == ["462", "462"]
+
+
+def test_user_names_have_only_letters_digits_and_some_marks(chat: tuple[Router, Clock]) -> None:
+    told = IrcWire(*chat).ask("USER ~a!n@n\u00e9\u0007 0 * :  Ann \x1b[31m ", "NICK ann")
+    assert told[0].endswith("Welcome to irc.lan, ann!~ann@10.0.0.7")
+    for user in ("\u2603", "!" * 50):
+        assert "!~u@" in IrcWire(*make_chat()).ask(f"USER {user} 0 * :X", "NICK ann")[0]
+
+
+def test_a_server_that_goes_down_says_so_before_and_after_the_registration(chat: tuple[Router, Clock]) -> None:
+    ann, other = IrcWire(*chat, "ann"), IrcWire(*chat)
+    other.ask("NICK bob")
+    for wire in (ann, other):
+        wire.connection.goodbye()
+        assert wire.connection.closed
+    assert ann.lines() == ["ERROR :Closing link: The server is shutting down. Goodbye!"]
