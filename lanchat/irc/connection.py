@@ -9,6 +9,7 @@ from twisted.python.failure import Failure
 
 from lanchat.core.router import Router
 from lanchat.gateways.certified import Certified
+from lanchat.gateways.connection import GOODBYE
 from lanchat.gateways.input import NO_PACKETS, Split
 from lanchat.gateways.lines import Lines
 from lanchat.gateways.other_protocols import BEGINNING, TLS_HELLO
@@ -137,6 +138,12 @@ class IrcProtocol(IrcClient):
         else:
             _log.failure("a line from {ip} was not served", Failure(error), ip=self.address)
             self.refuse(ChatError("Internal server error. Sorry! Please connect again."))
+
+    def goodbye(self) -> None:
+        """Tell the client that the server is shutting down, and close; also if its registration is not complete."""
+        if self.session is None and not self.closed:
+            self.outbox.send(line("ERROR", f"Closing link: {GOODBYE}"))
+        super().goodbye()
 
     def inputEnded(self) -> None:
         """Serve a last line that has no end."""

@@ -7,6 +7,7 @@ from hypothesis import given, strategies as st
 from twisted.internet.task import Clock
 
 from lanchat.core.router import Router
+from lanchat.protocol.errors import Full
 from tests.fakes import User
 from tests.irc.wire import IrcWire, make_chat, numbers
 
@@ -158,5 +159,12 @@ def test_a_server_that_goes_down_says_so_before_and_after_the_registration(chat:
     other.ask("NICK bob")
     for wire in (ann, other):
         wire.connection.goodbye()
+        assert wire.lines() == ["ERROR :Closing link: The server is shutting down. Goodbye!"]
         assert wire.connection.closed
-    assert ann.lines() == ["ERROR :Closing link: The server is shutting down. Goodbye!"]
+
+
+def test_a_server_that_is_full_says_so(chat: tuple[Router, Clock]) -> None:
+    wire = IrcWire(*chat)
+    wire.connection.refuse_excess(Full("The server is full. Try again later."))
+    assert wire.lines() == ["ERROR :The server is full. Try again later."]
+    assert wire.connection.closed
