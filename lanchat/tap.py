@@ -155,9 +155,11 @@ def _add_gateways(
     _add_gateway(service, reactor, config["telnet"], make_gateway(TelnetProtocol))
     if contexts is not None:
         _add_tls(service, reactor, config["tls"], contexts, make_gateway(CertifiedProtocol))
-    if config["irc"] or config["ircs"]:
-        _add_irc(service, reactor, config, contexts, make_gateway)
-    return _add_webchat(service, reactor, config, contexts, make_gateway) if config["http"] or config["https"] else None
+    with_irc = bool(config["irc"] or config["ircs"])
+    make_irc = _add_irc(service, reactor, config, contexts, make_gateway) if with_irc else None
+    if not config["http"] and not config["https"]:
+        return None
+    return _add_webchat(service, reactor, config, contexts, make_gateway, make_irc)
 
 
 def _make_factory(
@@ -203,8 +205,8 @@ def _add_irc(
     config: options.Options,
     contexts: tls.Contexts | None,
     make_gateway: Callable[..., ChatFactory],
-) -> None:
-    """Add the ports for IRC clients."""
+) -> Callable[[bool], ChatFactory]:
+    """Add the ports for IRC clients; returns what makes the gateway for those in browsers, with TLS or without."""
     from lanchat.irc.connection import IrcProtocol, SecureIrcProtocol  # noqa: PLC0415 (takes memory; few need it)
     from lanchat.irc.factory import IrcFactory  # noqa: PLC0415 (as above)
     from lanchat.irc.server import IrcServer, Settings  # noqa: PLC0415 (as above)
@@ -214,20 +216,29 @@ def _add_irc(
         return over_tls[0].port_number if over_tls and contexts is not None and contexts.suits_everybody else 0
 
     settings = Settings(config["irc-name"], config["irc-history"], sts_port)
-    make = partial(IrcFactory, server=IrcServer(service.chat, settings, COMMANDS))
-    _add_gateway(service, reactor, config["irc"], make_gateway(IrcProtocol, make=make))
-    secure = make_gateway(SecureIrcProtocol, make=make)
+    server = IrcServer(service.chat, settings, COMMANDS)
+    make_irc = partial(make_gateway, make=partial(IrcFactory, server=server))
+    _add_gateway(service, reactor, config["irc"], make_irc(IrcProtocol))
+    secure = make_irc(SecureIrcProtocol)
     over_tls = [] if contexts is None else _add_tls(service, reactor, config["ircs"], contexts, secure)
 
+    def make_for_browsers(with_tls: bool) -> ChatFactory:
+        from lanchat.irc.websocket import IrcWebSocketProtocol, SecureIrcWebSocketProtocol  # noqa: PLC0415 (as above)
 
-def _add_webchat(
+        return make_irc(SecureIrcWebSocketProtocol if with_tls else IrcWebSocketProtocol)
+
+    return make_for_browsers
+
+
+def _add_webchat(  # noqa: PLR0913, PLR0917 (it is called in one place)
     service: ChatService,
     reactor: IReactorTime,
     config: options.Options,
     contexts: tls.Contexts | None,
     make_gateway: Callable[..., ChatFactory],
+    make_irc: Callable[[bool], ChatFactory] | None,
 ) -> Hosts:
-    """Add the ports of the chat page; returns the names under which browsers may reach it."""
+    """Add the ports of the chat page, and of IRC clients in browsers; returns the names under which browsers may reach it."""
     from lanchat.gateways.websocket import SecureWebSocketProtocol, WebSocketProtocol  # noqa: PLC0415 (takes memory; few need it)
     from lanchat.webchat.channel import WebchatFactory  # noqa: PLC0415 (as above)
     from lanchat.webchat.secure import SecureFactory  # noqa: PLC0415 (as above)
@@ -244,12 +255,13 @@ def _add_webchat(
     websockets = make_gateway(WebSocketProtocol)
     chat = websockets.router.chat
     requests = Buckets(chat.limits, "requests")
-    factory = WebchatFactory(site, websockets, requests)
+    factory = WebchatFactory(site, websockets, requests, make_irc and make_irc(False))
     for port in config["http"]:
         service.add_port(Listener("browsers", make_endpoint(reactor, port), factory, factory.drain))
     if contexts is None:
         return site.hosts
-    factory = WebchatFactory(site, make_gateway(SecureWebSocketProtocol), requests)
+    websockets = make_gateway(SecureWebSocketProtocol)
+    factory = WebchatFactory(site, websockets, requests, make_irc and make_irc(True))
     with_tls = SecureFactory(contexts, factory, reactor, chat.counts, site.hosts)
     for port in config["https"]:
         over_tls.append(Listener("browsers over TLS", make_endpoint(reactor, port), with_tls, factory.drain))

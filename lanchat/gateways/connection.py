@@ -43,6 +43,8 @@ class Connection(Input):
     opening_factor = 1
     #: Whether a client that has said hello is shown the ids and times of messages.
     shows_ids = True
+    #: What its output is.
+    outbox_type: type[Outbox] = Outbox
     #: Whether the admission has not counted the connection yet when it begins.
     is_new = True
     # (Class attributes, as hardly any connection ever has another value.)
@@ -54,7 +56,7 @@ class Connection(Input):
         self.factory.connections.add(self)
         self.address = sockets.address_of(self.transport.getPeer())
         chat, turn, pace = self.router.chat, self.factory.turn, self.factory.pace
-        self.outbox = Outbox(self.transport, chat.clock, chat.limits, chat.counts, turn, pace, self._overflowed)
+        self.outbox = self.outbox_type(self.transport, chat.clock, chat.limits, chat.counts, turn, pace, self._overflowed)
         self.factory.name_deadlines.begin(self._name_timed_out)
         if self.is_new and (refusal := self.factory.admission.admit(self.address)) is not None:
             self.refuse_excess(refusal)

@@ -16,7 +16,7 @@ except ImportError:  # where it was installed without a C compiler
 
 #: The first byte of a text message in one frame. The second has the length, or says that it is in the next 2 or 8 bytes; and
 #: whether a mask follows, as it does in all frames of clients.
-_WHOLE_TEXT = 0x80 | Opcode.TEXT
+_WHOLE_TEXT, _WHOLE_BINARY = 0x80 | Opcode.TEXT, 0x80 | Opcode.BINARY
 _MASKED, _IN_2, _IN_8 = 0x80, 126, 127
 _SHORT = [bytes((_WHOLE_TEXT, size)) for size in range(_IN_2)]
 _MEDIUM, _LONG = Struct("!BBH").pack, Struct("!BBQ").pack
@@ -50,3 +50,8 @@ def write_message(text: bytes) -> bytes:
     if size < _IN_2:
         return _SHORT[size] + text
     return (_MEDIUM(_WHOLE_TEXT, _IN_2, size) if size < 65536 else _LONG(_WHOLE_TEXT, _IN_8, size)) + text
+
+
+def write_binary_message(data: bytes) -> bytes:
+    """A binary message from the server in one frame."""
+    return bytes((_WHOLE_BINARY,)) + write_message(data)[1:]

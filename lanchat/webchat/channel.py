@@ -6,6 +6,7 @@ those (lanchat/gateways/websocket.py) and stays counted; that gateway notes its 
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.protocols.policies import ProtocolWrapper
@@ -111,13 +112,14 @@ class Channel(BoundedChannel):
         else:
             self._websocket.dataReceived(data)
 
-    def become_websocket(self, response: Response) -> None:
-        """Answer with this response, and hand the connection to the gateway for WebSockets."""
+    def become_websocket(self, response: Response, gateway: ChatFactory) -> None:
+        """Answer with this response, and hand the connection to a gateway for WebSockets."""
         self._forget()
         self.closing = True  # (it is no HTTP any more)
-        transport, websocket = self.transport, self.factory.websockets.buildProtocol(None)
+        transport, websocket = self.transport, gateway.buildProtocol(None)
         assert isinstance(websocket, WebSocketConnection)  # noqa: S101 (it makes no others, and refuses by address only)
         self._websocket = websocket
+        websocket.subprotocol = response.headers.get("Sec-WebSocket-Protocol", "")
         transport.unregisterProducer()
         self.requests.clear()  # (as in `connectionLost`)
         transport.write(response.serialize())
@@ -161,11 +163,15 @@ class WebchatFactory(Factory):
 
     noisy = False
 
-    def __init__(self, site: Site, websockets: ChatFactory, requests: Buckets) -> None:
-        """`websockets` makes the connections that requests turn into; `requests` are those that each address may make."""
+    def __init__(self, site: Site, websockets: ChatFactory, requests: Buckets, irc: ChatFactory | None = None) -> None:
+        """`requests` are those that each address may make.
+
+        `websockets` makes the connections that requests turn into, and `irc` those for IRC clients, if these may come here.
+        """
         self.site = site
         self.requests = requests
         self.websockets = websockets
+        self.irc = irc
         self.admission = websockets.admission
         self.clock = websockets.router.chat.clock
         #: Open connections that are not WebSockets.
@@ -186,4 +192,5 @@ class WebchatFactory(Factory):
         """Close all connections, those that are WebSockets with a goodbye, and wait until these have ended."""
         for channel in tuple(self.channels):
             channel.loseConnection()
-        await self.websockets.drain()
+        gateways = (self.websockets, self.irc) if self.irc is not None else (self.websockets,)
+        await gatherResults([Deferred.fromCoroutine(gateway.drain()) for gateway in gateways])

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 
 from twisted.web import http
 from websockets.datastructures import Headers
 from websockets.http11 import Request as Handshake, Response
 from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
 
+from lanchat.gateways.factory import ChatFactory
 from lanchat.gateways.websocket_connection import SILENT
 from lanchat.net.http import BoundedRequest
 from lanchat.webchat.files import COMMON_HEADERS, TYPES, File
@@ -20,6 +23,8 @@ from lanchat.webchat.site import Site
 MAX_WAIT = 5.0
 #: Where the WebSocket is, and everything below it. Firefox delays a second attempt after a failed one, but not at another path.
 WEBSOCKET = b"/ws"
+#: Where IRC clients look for theirs that ask for no subprotocol (IRCv3 "WebSocket"), and the subprotocols of the others.
+IRC_WEBSOCKET, IRC_SUBPROTOCOLS = b"/socket", ("text.ircv3.net", "binary.ircv3.net")
 #: Matches a target with a scheme and a host, which then counts instead of the header Host (RFC 9112, 3.2.2).
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)", re.IGNORECASE)
 _TEXT = {**COMMON_HEADERS, "Content-Type": TYPES[".txt"], "Cache-Control": "no-store"}
@@ -60,8 +65,10 @@ class Request(BoundedRequest):
             self._tell(400, "A request has one header Host.")
         elif not self.channel.factory.site.hosts.is_ours(hosts[0]):
             self._tell(421, "This server does not know itself by that name. Its operator can add it with --http-name NAME.")
+        elif self._is_for_irc():
+            self._open_websocket(hosts[0], self.channel.factory.irc)
         elif self.path == WEBSOCKET or self.path.startswith(WEBSOCKET + b"/"):
-            self._open_websocket(hosts[0])
+            self._open_websocket(hosts[0], self.channel.factory.websockets)
         elif self.channel.refusal is not None:
             self._tell(503, str(self.channel.refusal))
         elif self.method not in (b"GET", b"HEAD"):
@@ -105,15 +112,23 @@ class Request(BoundedRequest):
         """Answer with a text for people; the names of `headers` have `_` for `-`."""
         self.respond(code, f"{text}\n".encode(), {**_TEXT, **{name.replace("_", "-"): headers[name] for name in headers}})
 
-    def _open_websocket(self, host: str) -> None:
-        """Answer the handshake (RFC 6455, 4.2); a page of another origin is refused, and a program needs no Origin.
+    def _is_for_irc(self) -> bool:
+        """Whether an IRC client asks for a WebSocket, and there is a gateway for those."""
+        if self.channel.factory.irc is None:
+            return False
+        asked = ",".join(self.values(b"Sec-WebSocket-Protocol")).replace(" ", "").split(",")
+        return self.path == IRC_WEBSOCKET or any(name in IRC_SUBPROTOCOLS for name in asked)
 
-        A connection that is one too many gets its WebSocket, as a browser shows a page nothing else of why it is closed.
+    def _open_websocket(self, host: str, gateway: ChatFactory) -> None:
+        """Answer the handshake (RFC 6455, 4.2), and hand the connection to this gateway.
+
+        A page of another origin is refused, and a program needs no Origin. A connection that is one too many gets its
+        WebSocket, as a browser shows a page nothing else of why it is closed.
         """
         if not all(is_same_origin(origin, host) for origin in self.values(b"Origin")):
             self._tell(403, "A page of another site can't open a connection here.")
         elif (response := self._handshake()).status_code == 101:
-            self.channel.become_websocket(response)
+            self.channel.become_websocket(response, gateway)
         else:
             told = "This is a WebSocket. The chat page is at /"
             self._tell(426, told, upgrade="websocket", connection="upgrade", sec_websocket_version="13")
@@ -124,7 +139,12 @@ class Request(BoundedRequest):
             for name, values in self.requestHeaders.getAllRawHeaders()
             for value in values
         )
-        asked = ServerProtocol(logger=SILENT)
+        asked = ServerProtocol(logger=SILENT, select_subprotocol=_subprotocol if self._is_for_irc() else None)
         if self.method == b"GET" and self.clientproto == b"HTTP/1.1":
             return asked.accept(Handshake(self.path.decode("latin-1"), headers))
         return asked.reject(426, "")
+
+
+def _subprotocol(asked: ServerProtocol, names: Sequence[Subprotocol]) -> Subprotocol | None:
+    """The subprotocol of IRC that the client prefers; None if it asks for none."""
+    return next((name for name in names if name in IRC_SUBPROTOCOLS), None)

@@ -123,19 +123,24 @@ class LanchatController(BaseServerController, DirectoryBasedController):  # type
 
     def run(self, hostname: str, port: int, *, password: str | None, ssl: bool, faketime: str | None, **asked: Any) -> None:
         """Start a server that listens there."""
-        for what, wanted in (("TLS", ssl), ("a password for all", password), ("WebSocket", asked["websocket_port"])):
+        for what, wanted in (
+            ("TLS", ssl),
+            ("a password for all", password),
+            ("mail", self.test_config.account_registration_requires_email),
+        ):
             if wanted:
                 raise NotImplementedByController(what)
-        if self.test_config.account_registration_requires_email:
-            raise NotImplementedByController("mail")
         self.hostname, self.port = hostname, port
         self.create_config()
         shutil.copytree(os.environ["LANCHAT_DATA"], self.directory / "data")
         (self.directory / "log").touch()  # (a test may end before the server has begun)
-        door = ["--irc", f"tcp:{port}:interface={hostname}", "--irc-name", NAME, "--irc-history", "0", "--rooms-by", "anyone"]
+        ports = {"--irc": f"tcp:{port}:interface={hostname}", "--port": "tcp:0:interface=127.0.0.1"}
+        if asked["websocket_port"]:
+            ports["--http"] = f"tcp:{asked['websocket_port']}:interface={asked['websocket_hostname']}"
+        options = {"--data": str(self.directory / "data"), "--irc-name": NAME, "--irc-history": "0", "--rooms-by": "anyone"}
         limits = [word for name in LIFTED for word in ("--limit", f"{name}=off")]
-        options = ["--data", str(self.directory / "data"), "--port", "tcp:0:interface=127.0.0.1", *door, *limits]
-        self.proc = _servers().start(options, self.directory / "log")
+        words = [word for option in (ports | options).items() for word in option]
+        self.proc = _servers().start([*words, *limits], self.directory / "log")
 
     def kill_proc(self) -> None:
         """End the server at once, and leave its log in what is shown of the test."""
