@@ -142,6 +142,11 @@ class LanchatController(BaseServerController, DirectoryBasedController):  # type
         words = [word for option in (ports | options).items() for word in option]
         self.proc = _servers().start([*words, *limits], self.directory / "log")
 
+    def check_is_alive(self) -> None:
+        """Fail if the server has ended by itself, and say what its log says."""
+        if self.proc.poll() is not None:
+            raise AssertionError(f"the server has ended: {(self.directory / 'log').read_text().strip().rpartition(chr(10))[2]}")
+
     def kill_proc(self) -> None:
         """End the server at once, and leave its log in what is shown of the test."""
         self.proc.kill()

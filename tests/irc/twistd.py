@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from pathlib import Path
 
 from twisted.scripts.twistd import run
@@ -29,8 +30,10 @@ def serve(arguments: list[str], log: str) -> None:
     sys.argv = ["twistd", "--nodaemon", "--pidfile=", "lanchat", *arguments]
     try:
         run()
-    finally:
-        os._exit(1)
+    except BaseException:  # noqa: BLE001 (also what ends a program)
+        traceback.print_exc()
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def main() -> None:
