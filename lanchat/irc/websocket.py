@@ -20,10 +20,10 @@ class LineOutbox(Outbox):
 
     binary: bool
 
-    def send(self, piece: bytes) -> None:
+    def send(self, piece: bytes, packets: int = 1) -> None:
         """Queue lines, each with its end."""
         write = write_binary_message if self.binary else write_message
-        super().send(b"".join(map(write, piece.split(b"\r\n")[:-1])))
+        super().send(b"".join(map(write, piece.split(b"\r\n")[:-1])), packets)
 
     def send_frames(self, frames: bytes) -> None:
         """Queue frames as they are."""

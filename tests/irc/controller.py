@@ -127,6 +127,7 @@ class LanchatController(BaseServerController, DirectoryBasedController):  # type
             ("TLS", ssl),
             ("a password for all", password),
             ("mail", self.test_config.account_registration_requires_email),
+            ("accounts before the registration", self.test_config.account_registration_before_connect),
         ):
             if wanted:
                 raise NotImplementedByController(what)
