@@ -23,7 +23,7 @@ _LATER = "TEMPORARILY_UNAVAILABLE"
 
 
 def _register(client: IrcClient, message: Message) -> Work | None:
-    asked, _, password = message.params
+    asked, _, password = message.params[:3]
     if client.registering is not None or client.session is None:
         client.fail("REGISTER", "COMPLETE_CONNECTION_REQUIRED", _shown(asked), "Register when you are welcomed")
         return None

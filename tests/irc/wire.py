@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from weakref import WeakKeyDictionary
-
 from twisted.internet.task import Clock
 
 from lanchat.core.chat import Chat
@@ -19,14 +17,13 @@ from lanchat.model.room_rules import ANYONE
 from lanchat.net.admission import Admission
 from tests.fakes import Wire, make_router
 
-_SERVERS: WeakKeyDictionary[Chat, IrcServer] = WeakKeyDictionary()
-
 
 def server_of(chat: Chat, settings: Settings | None = None) -> IrcServer:
     """What the IRC connections of a chat share; the first call may choose the settings."""
-    if chat not in _SERVERS:
-        _SERVERS[chat] = IrcServer(chat, settings or Settings(history=0), COMMANDS)
-    return _SERVERS[chat]
+    known: dict[str, IrcServer] = vars(chat)  # (so that one goes with the other)
+    if "irc" not in known:
+        known["irc"] = IrcServer(chat, settings or Settings(history=0), COMMANDS)
+    return known["irc"]
 
 
 def make_chat() -> tuple[Router, Clock]:
