@@ -14,12 +14,12 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import command, crowd, tables
+from benchmarks import command, crowd, irc_strangers, tables
 from benchmarks.honest import HONEST, PAUSE, Honest
 from benchmarks.measure import Outcome
 from benchmarks.results import machine
 from benchmarks.servers import ROOT, Failed, Server, checkout, free_port, raise_file_limit, running
-from benchmarks.strangers import CAPS, GATEWAYS, OWN_ROOM, OWNER, ROOM, Row, rows
+from benchmarks.strangers import CAPS, GATEWAYS, OWN_ROOM, OWNER, PASSWORD, ROOM, Row, rows
 
 PROGRAM = "python -m benchmarks.abuse"
 #: Silent ones of each kind, who read what is said to all and in the room.
@@ -35,7 +35,7 @@ SIZES = (100, 16_000)
 NOTES = """
 A stranger sends the same thing over and over again, as fast as the limits and the server allow, and reads all that comes; when
 it is closed it comes again, {opens:g} times a second at the most. {honest} honest clients are there, and {silent} silent ones
-of each kind (lines, capable, unframed, telnet) in a room that has a log with long messages in it. *CPU* is what the server
+of each kind (lines, capable, unframed, telnet, IRC) in a room that has a log with long messages in it. *CPU* is what the server
 takes for that in {seconds:g} s, and at once after that, threads included. *Times* is that beside as many ordinary messages of
 that size as the limits allow in this time (or as were served, if that is more, as a new connection has a new allowance): from
 one guest to another, each sent by itself. What came after the end of a connection, which is read and dropped, counts as
@@ -178,11 +178,12 @@ def _percentiles(seconds: list[float]) -> tuple[float, float]:
 @contextmanager
 def prepared_server(server: Server, directory: Path) -> Iterator[tuple[int, crowd.Ports]]:
     """A server with its default limits, a room with a log, an account for strangers, and those who are silent."""
-    telnet, tls, web, http = free_port(), free_port(), free_port(), free_port()
+    telnet, tls, web, http, irc = (free_port() for _ in range(5))
     more = ["--telnet", f"tcp:{telnet}:interface=127.0.0.1", "--tls", f"tcp:{tls}:interface=127.0.0.1"]
     more += ["--web", f"tcp:{web}:interface=127.0.0.1", "--http", f"tcp:{http}:interface=127.0.0.1"]
+    more += ["--irc", f"tcp:{irc}:interface=127.0.0.1"]
     with running(msgspec.structs.replace(server, plain=[*server.plain, *more]), directory) as (pid, json):
-        ports = crowd.Ports(json, telnet, tls, web, http)
+        ports = crowd.Ports(json, telnet, tls, web, http, irc)
         owner = _account(ports, "owner")
         crowd.ask(owner, "/create", ROOM)
         for n in range(100):
@@ -199,7 +200,7 @@ def _account(ports: crowd.Ports, name: str) -> socket.socket:
     peer = crowd.connect(ports.json)
     peer.sendall(name.encode() + b"\n")
     crowd.ask(peer, "/hello", "benchmark", v=1, caps=[*CAPS, "token"])
-    ports.token = crowd.ask(peer, "/register", "password").get("token", "")
+    ports.token = crowd.ask(peer, "/register", PASSWORD).get("token", "")
     return peer
 
 
@@ -217,7 +218,7 @@ def run(asked: argparse.Namespace) -> Results:
     seconds = 0.2 if asked.short else asked.seconds
     server = checkout("lanchat", ROOT, lifted=())
     words = asked.only.split(",")
-    chosen = [row for row in rows() if any(word in f"{row.gateway}: {row.title}" for word in words)]
+    chosen = [row for row in (*rows(), *irc_strangers.rows()) if any(word in f"{row.gateway}: {row.title}" for word in words)]
     chosen = chosen[:: 40 if asked.short else 1]
     if not chosen:
         raise Failed(f"--only {asked.only}: no row has such a word")

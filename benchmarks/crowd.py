@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from benchmarks.servers import Failed, cores
-from benchmarks.strangers import VICTIM, Row, opening, packet, written
+from benchmarks.strangers import IRC, OF_IRC, VICTIM, Row, opening, packet, written
 from lanchat.protocol.limits import BURST_SECONDS, LIMITS, READ_OVERHEAD
 
 #: Connections that one address may open in a second; who is closed comes again so often.
@@ -50,11 +50,13 @@ class Ports(msgspec.Struct):
     tls: int
     web: int
     http: int
+    irc: int
     token: str = ""
 
     def of(self, gateway: str) -> int:
         """The port of a gateway."""
-        return {"telnet": self.telnet, "TLS": self.tls, "ws": self.http, "http": self.http}.get(gateway, self.json)
+        ports = {"telnet": self.telnet, "TLS": self.tls, "ws": self.http, "http": self.http}
+        return ports.get(gateway, self.irc if gateway in OF_IRC else self.json)
 
 
 def cpu(pid: int) -> float:
@@ -92,7 +94,7 @@ def silent(ports: Ports, each: int) -> Iterator[None]:
 def _read(ports: Ports, each: int) -> None:
     elsewhere(NICE)
     with selectors.DefaultSelector() as ready:
-        for gateway in ("lines", "capable", "unframed", "telnet"):
+        for gateway in ("lines", "capable", "unframed", "telnet", IRC):
             for n in range(each):
                 peer = connect(ports.of(gateway))
                 peer.sendall(opening(gateway, "", VICTIM if gateway == "lines" and not n else ""))

@@ -14,11 +14,17 @@ from lanchat.webchat.files import STATIC, TYPES
 
 #: Those at which any command may be sent; and all, "http" being requests of browsers.
 COMMANDED = ("lines", "capable", "account", "unframed", "telnet", "TLS")
-GATEWAYS = (*COMMANDED, "ws", "http")
+#: Those of IRC clients: of guests, of accounts, and of those who have no nick yet.
+IRC, IRC_ACCOUNT, IRC_EARLY = "irc", "irc account", "irc, no nick"
+OF_IRC = (IRC, IRC_ACCOUNT, IRC_EARLY)
+GATEWAYS = (*COMMANDED, "ws", "http", *OF_IRC)
 #: What a capable one asks for.
 CAPS = ["id", "ack", "presence", "history", "room", "read", "event", "edit", "react", "typing"]
+IRC_CAPS = "batch draft/chathistory draft/read-marker echo-message labeled-response message-tags server-time soju.im/search"
 #: The room that everybody is in, and that of the stranger with an account; his name; somebody who is there.
 ROOM, OWN_ROOM, OWNER, VICTIM = "#ops", "#mal", "mallory", "victim"
+#: His password.
+PASSWORD = "password"  # noqa: S105 (nobody's)
 #: What is written for an argument of a command.
 _SHORT = {"room": ROOM, "target": ROOM, "user": VICTIM, "prefix": "h", "password": "wrong", "duration": "1s", "command": "pm"}
 _SHORT |= {"rule": "moderated", "value": "on", "id": "last"}
@@ -63,6 +69,8 @@ def written(gateway: str, to: str, msg: str) -> bytes:
     """A packet as the clients of this gateway send it."""
     if gateway == "http":
         return _request("/", b"Connection: close\r\n")
+    if gateway in OF_IRC:
+        return b"QUIT\r\n" if to == "/quit" else f"PRIVMSG {to} :{msg}\r\n".encode()
     if gateway == "ws":
         return _frame(packet(to, msg))
     if gateway == "telnet" and to == EVERYONE:
@@ -76,10 +84,15 @@ def opening(gateway: str, token: str, name: str = "") -> bytes:
     """The beginning of a connection: a new name, if none is given, and all that one must be to say anything."""
     if gateway == "http":
         return b""
-    name = OWNER if gateway == "account" else name or f"stranger{os.getpid()}-{next(_numbers)}"
+    name = OWNER if gateway in {"account", IRC_ACCOUNT} else name or f"stranger{os.getpid()}-{next(_numbers)}"
     if gateway == "ws":
         hello = _frame(packet("/hello", "benchmark", v=1, caps=CAPS))
         return _request("/ws", _HANDSHAKE) + _frame(name.encode()) + hello + written(gateway, "/join", ROOM)
+    if gateway == IRC_EARLY:
+        return b"CAP LS 302\r\nCAP REQ :sasl\r\n"
+    if gateway in OF_IRC:
+        login = f"PASS {OWNER}:{PASSWORD}\r\n" if gateway == IRC_ACCOUNT else ""
+        return f"CAP REQ :{IRC_CAPS}\r\n{login}NICK {name}\r\nUSER u 0 * :u\r\nCAP END\r\nJOIN {ROOM}\r\n".encode()
     begin = name.encode() + {"unframed": b"", "telnet": b"\r\n"}.get(gateway, b"\n")
     if gateway == "capable":
         begin += packet("/hello", "benchmark", v=1, caps=CAPS) + b"\n"

@@ -9,13 +9,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from benchmarks import abuse, crowd, sizing, stored, tables
+from benchmarks import abuse, crowd, irc_strangers, sizing, stored, tables
 from benchmarks.measure import Outcome, Pace, put, turns
 from benchmarks.results import Results
 from benchmarks.servers import ROOT, Server
 from benchmarks.strangers import COMMANDED, rows
 from benchmarks.works import PAIRS_MANY, STORM, WORKS, Load, Work
 from lanchat.commands import COMMANDS
+from lanchat.irc_commands import COMMANDS as IRC_COMMANDS
 
 OURS, OTHER = (Server(name, "json", ["none"], "1.0") for name in ("lanchat", "inspircd"))
 SPEED = next(work for work in WORKS if work.number == 2)
@@ -173,6 +174,14 @@ def test_the_short_form_of_sizing_has_a_row_for_each_number_of_users(capsys: pyt
 def test_a_stranger_tries_every_command_at_every_gateway() -> None:
     tried = {(row.gateway, row.title) for row in rows()}
     assert {(gateway, name) for gateway in COMMANDED for name in COMMANDS} <= tried
+    of_irc = {row.frame.split()[0].decode() for row in irc_strangers.rows() if row.frame.split()}
+    assert of_irc >= IRC_COMMANDS.keys()
+
+
+def test_a_stranger_sends_a_whole_line_of_irc_at_a_time() -> None:
+    for row in irc_strangers.rows():
+        if row.frame.endswith(b"\r\n") and not row.frame.startswith(b"@"):
+            assert all(len(line) <= 510 for line in row.frame.split(b"\r\n")), row.title
 
 
 def test_as_many_ordinary_messages_are_allowed_as_the_limits_say() -> None:
