@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import resource
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -54,6 +53,7 @@ from lanchat.service.store_service import RetentionService
 from lanchat.service.withdrawals import WithdrawalService
 from lanchat.store.store import Store
 from lanchat.system.exits import exit_with_errors
+from lanchat.system.open_files import raise_file_limit
 from lanchat.system.private_files import FileError
 from lanchat.web.metrics_sources import MetricsSources
 
@@ -64,8 +64,6 @@ if TYPE_CHECKING:
 #: File descriptors that are reserved: some 30 for the server itself (ports, logs, database), and the rest for operators,
 #: readers of the status pages, and refused clients that read why, even when the server is full.
 RESERVED_FILES = 96
-#: The limit on file descriptors where the system sets none: Linux allows no more in one process.
-MAX_FILES = 1_048_576
 
 #: twistd looks for this name before it calls `makeService`.
 Options = preflight.CheckedOptions
@@ -215,12 +213,10 @@ def _add_irc(
     def sts_port() -> int:  # (clients that are sent there accept no certificate that they can't check)
         return over_tls[0].port_number if over_tls and contexts is not None and contexts.suits_everybody else 0
 
-    settings = Settings(config["irc-name"], config["irc-history"], sts_port)
-    server = IrcServer(service.chat, settings, COMMANDS)
+    server = IrcServer(service.chat, Settings(config["irc-name"], config["irc-history"], sts_port), COMMANDS)
     make_irc = partial(make_gateway, make=partial(IrcFactory, server=server))
     _add_gateway(service, reactor, config["irc"], make_irc(IrcProtocol))
-    secure = make_irc(SecureIrcProtocol)
-    over_tls = [] if contexts is None else _add_tls(service, reactor, config["ircs"], contexts, secure)
+    over_tls = [] if contexts is None else _add_tls(service, reactor, config["ircs"], contexts, make_irc(SecureIrcProtocol))
 
     def make_for_browsers(with_tls: bool) -> ChatFactory:
         from lanchat.irc.websocket import IrcWebSocketProtocol, SecureIrcWebSocketProtocol  # noqa: PLC0415 (as above)
@@ -302,10 +298,3 @@ def _add_notifier(service: ChatService, reactor: Any, reloading: Reloader) -> No
     reloading.before.append(notifier.reloading)
     reloading.after.append(notifier.reloaded)
     notifier.setServiceParent(service)
-
-
-def raise_file_limit() -> int:
-    """Raise the soft limit on file descriptors (often 1,024) to the hard limit, and return it; each client takes one."""
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return MAX_FILES if hard == resource.RLIM_INFINITY else hard

@@ -41,19 +41,8 @@ class IrcClient(Connection):
 
     #: Slots take less memory than attributes of which an object has many.
     __slots__ = (
-        "_asked",
-        "_pages",
-        "_shape",
-        "caps",
-        "gone",
-        "realname",
-        "registering",
-        "request",
-        "said",
-        "serving",
-        "shows_ids",
-        "umodes",
-        "username",
+        "_asked", "_pages", "_shape", "caps", "gone", "reads_values", "realname", "registering", "request", "said", "serving",
+        "shows_ids", "umodes", "username",
     )  # fmt: skip
     factory: IrcFactory
 

@@ -9,7 +9,16 @@ from lanchat.irc.client import IrcClient
 from lanchat.irc.command import Fail, IrcCommand, Numeric, Refused
 from lanchat.irc.message import Message
 from lanchat.irc.names import show_names, show_topic
-from lanchat.irc_commands.rooms import as_param, check_in, find_person, find_room, has_member, settled
+from lanchat.irc_commands.rooms import (
+    MAX_CHANNELS,
+    as_param,
+    check_in,
+    find_person,
+    find_room,
+    has_member,
+    settled,
+    split_channels,
+)
 from lanchat.model.room import Room
 from lanchat.model.room_rules import Rank
 from lanchat.model.session import Account
@@ -47,7 +56,7 @@ async def _names(client: IrcClient, message: Message) -> None:
     session, chat = client.session, client.chat
     assert session is not None  # noqa: S101 (only those who are registered ask)
     if message.params:
-        for channel in message.params[0].split(","):
+        for channel in split_channels(message.params[0]):
             room = chat.rooms.find(channel) if channel else None
             if room is None or not chat.rooms.is_visible_to(room, session):
                 client.numeric(numerics.RPL_ENDOFNAMES, as_param(channel))
@@ -146,7 +155,7 @@ async def _rename(client: IrcClient, message: Message) -> None:
 
 COMMANDS = {
     "TOPIC": IrcCommand(_topic, 1, "<channel> [<topic>]", "show the topic of a channel, or set it"),
-    "NAMES": IrcCommand(_names, 0, "[<channel>{,<channel>}]", "show who is in a channel"),
+    "NAMES": IrcCommand(_names, 0, "[<channel>{,<channel>}]", "show who is in a channel", targets=MAX_CHANNELS),
     "INVITE": IrcCommand(_invite, 0, "[<nick> <channel>]", "invite somebody to a channel, or show where you are invited"),
     "KICK": IrcCommand(_kick, 2, "<channel> <nick>{,<nick>} [<reason>]", "take people out of a channel", targets=MAX_KICKED),
     "RENAME": IrcCommand(_rename, 2, "<channel> <new name> [<reason>]", "give a channel another name"),

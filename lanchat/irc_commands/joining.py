@@ -10,7 +10,7 @@ from lanchat.irc.client import IrcClient
 from lanchat.irc.command import IrcCommand, Numeric, Refused
 from lanchat.irc.message import Message
 from lanchat.irc.names import show_implicit_names
-from lanchat.irc_commands.rooms import as_param, is_in, settled
+from lanchat.irc_commands.rooms import MAX_CHANNELS, as_param, is_in, settled, split_channels
 from lanchat.model.room import MARK, Room
 from lanchat.protocol.errors import ChatError, Forbidden, Full
 from lanchat.protocol.packet import ServerPacket
@@ -27,7 +27,7 @@ async def _join(client: IrcClient, message: Message) -> None:
         return
     keys = message.params[1].split(",") if len(message.params) > 1 else []
     entered: dict[Room, bool] = {}  # with whether it was there before
-    for number, channel in enumerate(message.params[0].split(",")):
+    for number, channel in enumerate(split_channels(message.params[0])):
         before = client.chat.rooms.find(channel)
         if before is not None and is_in(client, before):
             continue
@@ -114,7 +114,7 @@ def _written_time(client: IrcClient, ts: str) -> str:
 
 async def _part(client: IrcClient, message: Message) -> None:
     reason = "".join(message.params[1:2])
-    for channel in message.params[0].split(","):
+    for channel in split_channels(message.params[0]):
         await client.attempt("PART", channel, _leave(client, channel, reason))
     await settled(client)
 
@@ -134,6 +134,8 @@ async def _leave_all(client: IrcClient) -> None:
 
 
 COMMANDS = {
-    "JOIN": IrcCommand(_join, 1, "<channel>{,<channel>} [<key>{,<key>}]", "enter channels; JOIN 0 leaves all"),
-    "PART": IrcCommand(_part, 1, "<channel>{,<channel>} [<text>]", "leave channels"),
+    "JOIN": IrcCommand(
+        _join, 1, "<channel>{,<channel>} [<key>{,<key>}]", "enter channels; JOIN 0 leaves all", targets=MAX_CHANNELS
+    ),
+    "PART": IrcCommand(_part, 1, "<channel>{,<channel>} [<text>]", "leave channels", targets=MAX_CHANNELS),
 }

@@ -11,11 +11,21 @@ from lanchat.protocol.packet import visible
 
 #: Characters of a parameter that is repeated in an answer, at most.
 MAX_PARAM = 64
+#: How many channels one command may name.
+MAX_CHANNELS = 50
 
 
 def as_param(text: str) -> str:
     """A text that a client wrote, as a parameter of an answer that is not its last."""
     return visible(text, MAX_PARAM).replace(" ", "_").lstrip(":") or "*"
+
+
+def split_channels(text: str) -> list[str]:
+    """The channels that one command names. Raises `Numeric` if they are too many."""
+    channels = text.split(",")
+    if len(channels) > MAX_CHANNELS:
+        raise Numeric(numerics.ERR_TOOMANYTARGETS, as_param(channels[MAX_CHANNELS]))
+    return channels
 
 
 def find_room(client: IrcClient, channel: str) -> Room:

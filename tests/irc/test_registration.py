@@ -64,7 +64,7 @@ def test_bytes_that_are_not_utf8_are_refused_with_a_code_and_the_connection_stay
 def test_how_many_targets_each_command_takes_is_in_005(chat: tuple[Router, Clock]) -> None:
     supported = " ".join(line for line in IrcWire(*chat).ask("NICK ann", "USER ann 0 * :Ann") if " 005 " in line)
     targets = supported.partition(" TARGMAX=")[2].partition(" ")[0].split(",")
-    assert {"JOIN:10", "PRIVMSG:4"} <= {*targets}
+    assert {"JOIN:50", "PRIVMSG:4"} <= {*targets}
     assert not any(target.startswith(("PING:", "USER:")) for target in targets)
 
 
