@@ -34,7 +34,7 @@ from lanchat.protocol.typed_lines import BEGINNERS_HELP, NOT_KEPT
 
 COMMANDS: dict[str, Command] = {}
 #: Commands that programs send by themselves: whose client sends them may be idle.
-AUTOMATIC = frozenset({"/ack", "/hello", "/pong", "/read", "/tags", "/typing"})
+AUTOMATIC = frozenset({"/ack", "/hello", "/marker", "/pong", "/read", "/tags", "/typing"})
 #: The word after `/help` for the whole help, which is also shown without a word.
 ALL = "all"
 

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from functools import partial
 from sqlite3 import Connection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lanchat.commands.command import Command, account_of, list_argument, named
+from lanchat.commands.page_requests import take_place
 from lanchat.core.chat import Chat
 from lanchat.core.read_markers import sent_to_classic
 from lanchat.history import conversation_list
-from lanchat.history.conversation_list import MOST, Conversation, Listed
+from lanchat.history.conversation_list import MOST, Conversation, Listed, said_last
 from lanchat.history.conversations import with_name
+from lanchat.history.moments import Moment, Place, end_of, parse_place
+from lanchat.history.pages import clamp
 from lanchat.model.failed_writes import RETRY_MS
 from lanchat.model.room import MARK
 from lanchat.model.session import Account, Role, Session
-from lanchat.protocol.entry import ConversationId, Seq
+from lanchat.protocol.dates import local_minute
+from lanchat.protocol.entry import ConversationId, Milliseconds, Seq
 from lanchat.protocol.errors import NoSuchTarget, NotStored, Usage
 from lanchat.protocol.events import READ
 from lanchat.protocol.name_lists import NO_MORE, fitting_rows, more_line
@@ -26,13 +29,13 @@ from lanchat.protocol.packet import Packet, visible
 from lanchat.state.rooms import not_in
 from lanchat.tables.read_markers import Marker, SetMuted
 
-#: What the list, and what finding one conversation costs, in packets; so many conversations that are looked at cost one more.
-LIST_COST, FIND_COST = 20, 4
+#: What the list, what finding one conversation, and what finding a moment in the log costs, in packets; so many conversations
+#: that are looked at cost one more.
+LIST_COST, FIND_COST, MOMENT_COST = 20, 4, 8
 LISTED_A_PACKET, LOOKED_AT_A_PACKET = 10, 100
 #: More conversations than this don't fit into a packet.
 PAGE = 750
 _READ = "SELECT coalesce(max(read), 0) FROM members WHERE account = ? AND conv IN (SELECT value FROM json_each(?))"
-_PLACE = re.compile("[0-9]{1,19}")
 
 
 class Found(NamedTuple):
@@ -44,6 +47,9 @@ class Found(NamedTuple):
     convs: list[ConversationId]
     #: Up to where it was read.
     read: Seq
+    #: What was asked for, or `read`; and when the last message up to there was said (None: there is none).
+    seq: Seq
+    ts: Milliseconds | None
 
 
 async def _conversations(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
@@ -93,10 +99,12 @@ def _number(count: int) -> int | str:
 
 async def _read(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     account = account_of(session)
-    target, seq = _place(session, packet, args[0])
-    found = await _find(chat, session, account, target)
     end = chat.store.last_seq
-    seq = end if seq is None else seq
+    place = _place(chat, session, packet, args[1])
+    if isinstance(place, Moment):
+        chat.charge(session, MOMENT_COST)
+    found = await _find(chat, session, account, args[0], place)
+    seq = found.seq
     if seq > end:
         raise Usage(f"Nothing was said after {end} yet, so nobody can have read up to {seq}.")
     if seq < found.read:
@@ -104,30 +112,47 @@ async def _read(chat: Chat, session: Session, packet: Packet, args: list[str]) -
     cid = packet.x.cid if packet.x is not None else None
     session.pending += 1
     markers = [Marker(account.id, conv, seq) for conv in found.convs]
-    chat.read_markers.move(markers, partial(_moved, chat, session, account, cid, found, seq))
+    chat.read_markers.move(markers, partial(_moved, chat, session, account, cid, found))
 
 
 def _moved(  # noqa: PLR0913, PLR0917 (what the answer needs)
-    chat: Chat, session: Session, account: Account, cid: str | None, found: Found, seq: Seq, stored: bool
+    chat: Chat, session: Session, account: Account, cid: str | None, found: Found, stored: bool
 ) -> None:
     """Answer a `/read`, and tell the other devices of the account."""
     session.pending -= 1
     if not stored:
         chat.replies.answer(session, cid, NotStored.NOTHING_DONE, op="fail", code=NotStored.code, retry_ms=RETRY_MS)
         return
+    marker = _marker(chat, found)
     for other in tuple(account.sessions):
-        if other is not session and other.has_cap("read") and seq > found.read:
-            chat.reply(other, None, "", op="event", ev=READ, conv=found.shown, seq=seq, ts=chat.timestamp())
-    chat.replies.answer(session, cid, f"You have read {found.shown} up to {seq}.", conv=found.shown, seq=seq)
+        if other is not session and other.has_cap("read") and found.seq > found.read:
+            chat.reply(other, None, "", op="event", ev=READ, ts=chat.timestamp(), **marker)
+    chat.replies.answer(session, cid, f"You have read {found.shown} up to {found.seq}.", **marker)
 
 
-def _place(session: Session, packet: Packet, text: str) -> tuple[str, Seq | None]:
-    """The conversation and the place in the log that a `/read` names. Raises `Usage`."""
-    target, *rest = text.split()
-    seq = named(session, packet).seq
-    if len(rest) > (seq is None) or not all(map(_PLACE.fullmatch, rest)):
-        raise Usage("Usage: /read ROOM-OR-USER [NUMBER], as in /read #ops or /read @bob 1234")
-    return target, int(rest[0]) if rest else seq
+def _marker(chat: Chat, found: Found) -> dict[str, Any]:
+    """A read marker as members of `x`."""
+    return {"conv": found.shown, "seq": found.seq, "at": None if found.ts is None else chat.timestamp(found.ts)}
+
+
+async def _show_marker(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
+    if session.pending:
+        await chat.stored.settled()  # what it read before counts
+    found = await _find(chat, session, account_of(session), args[0].strip())
+    last = "" if found.ts is None else f", {local_minute(found.ts / 1000)}"
+    told = f"You have read {found.shown} up to {found.seq}{last}." if found.seq else f"You have not read {found.shown} yet."
+    chat.reply(session, packet, told, **_marker(chat, found))
+
+
+def _place(chat: Chat, session: Session, packet: Packet, text: str) -> Place:
+    """The place in the log that a `/read` names; the end of the log, if it names none. Raises `Usage` or `NoSuchTarget`."""
+    seq, words = named(session, packet).seq, text.split()[::-1]
+    if seq is None and not words:
+        return chat.store.last_seq
+    place = seq if seq is not None else take_place(words)
+    if words or place == "":
+        raise Usage("Usage: /read ROOM-OR-USER [PLACE], as in /read #ops or /read @bob 1234")
+    return parse_place(place, chat.now(), chat.store.epoch)
 
 
 async def _notify(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
@@ -141,8 +166,11 @@ async def _notify(chat: Chat, session: Session, packet: Packet, args: list[str])
     chat.reply(session, packet, f"{found.shown} {told}", conv=found.shown)
 
 
-async def _find(chat: Chat, session: Session, account: Account, target: str) -> Found:
-    """The conversation that somebody names: `#ops`, `@bob` or `bob`. Raises `NoSuchTarget` or `NotMember`."""
+async def _find(chat: Chat, session: Session, account: Account, target: str, place: Place | None = None) -> Found:
+    """The conversation that somebody names: `#ops`, `@bob` or `bob`; and a place in it, or its read marker.
+
+    Raises `NoSuchTarget` or `NotMember`.
+    """
     chat.charge(session, FIND_COST)
     if target.startswith(MARK):
         room = chat.rooms.get(target, session)
@@ -156,26 +184,35 @@ async def _find(chat: Chat, session: Session, account: Account, target: str) -> 
         shown = f"@{other.name.shown if other is not None else name}"
         find = partial(with_name, account=account.id, name=name, kept=other.name.key if other is not None else "")
 
-    def query(connection: Connection) -> tuple[list[ConversationId], Seq]:
-        convs = find(connection)
-        return convs, connection.execute(_READ, (account.id, json.dumps(convs))).fetchone()[0]
+    end, moved = chat.store.last_seq, chat.read_markers.pending(account.id)
 
-    convs, read = await chat.store.read(query)
-    if not convs:
+    def query(connection: Connection) -> Found:
+        convs = find(connection)
+        read = connection.execute(_READ, (account.id, json.dumps(convs))).fetchone()[0]
+        read = max([read, *(moved.get(conv, 0) for conv in convs)])
+        seq = read if place is None else end_of(connection, place)
+        seq = min(seq, end) if isinstance(place, Moment) else seq
+        return Found(shown, convs, read, seq, said_last(connection, convs, clamp(seq, 0, end)))
+
+    found = await chat.store.read(query)
+    if not found.convs:
         raise NoSuchTarget(f"You have no conversation with {visible(target, 40)}. Send /conversations to see those you have.")
     moved = chat.read_markers.pending(account.id)
-    return Found(shown, convs, max(read, *(moved.get(conv, 0) for conv in convs)))
+    return found._replace(read=max([found.read, *(moved.get(conv, 0) for conv in found.convs)]))
 
 
 COMMANDS = {
     "/conversations": Command(_conversations, (), 0, "list your conversations, with what is unread in each"),
     "/read": Command(
         _read,
-        ("target",),
+        ("target", "text"),
         1,
-        "say that you have read a conversation: /read #ops",
+        "say that you have read a conversation, or up to which place: /read #ops 2h",
         Role.USER,
-        called=("conv", "seq"),
+        called=("conv", "place"),
+    ),
+    "/marker": Command(
+        _show_marker, ("target",), 1, "show up to where you have read a conversation", Role.USER, called=("conv",)
     ),
     "/notify": Command(
         _notify,

@@ -65,7 +65,7 @@ def _words(text: str) -> _Typed | None:
     while words:
         word = words.pop().lower()
         if word in _PLACES:
-            found = [_place(words) for _ in range(_PLACES[word])]
+            found = [take_place(words) for _ in range(_PLACES[word])]
             if not all(found):
                 return None
             places |= zip(("after", "before") if len(found) == 2 else (word,), found, strict=True)
@@ -77,7 +77,7 @@ def _words(text: str) -> _Typed | None:
     return _Typed(places, limit, "numbers" in order, order)
 
 
-def _place(words: list[str]) -> str:
+def take_place(words: list[str]) -> str:
     """Take the next place from the words (the next one is the last in the list); a date may be two of them. "" if none is left.
 
     Between two places there may be an "and".

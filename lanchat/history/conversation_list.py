@@ -62,6 +62,13 @@ _COUNTED = f"""
 """  # noqa: S608 (our own words)
 
 
+_UPTO = "(SELECT seq FROM {} WHERE conv = value AND about IS NULL AND seq <= :upto ORDER BY seq DESC LIMIT 1)"
+_SAID_LAST = f"""
+    SELECT CASE WHEN ts BETWEEN 0 AND {_END_OF_TIME} THEN ts END FROM log
+    WHERE seq = (SELECT max(coalesce({_UPTO.format("fresh")}, {_UPTO.format("kept")})) FROM json_each(:convs))
+"""  # noqa: S608 (our own words)
+
+
 @dataclass
 class Conversation:
     """One conversation, as the list shows it."""
@@ -116,6 +123,12 @@ def of_guest(connection: Connection, rooms: Collection[ConversationId], after: i
     _, rows = _asked(connection, _OF_GUEST, account=0, mine="", rooms=json.dumps([*rooms]))
     found = _merged(rows)
     return Listed(found[after : after + most], len(found))
+
+
+def said_last(connection: Connection, convs: Collection[ConversationId], upto: Seq) -> Milliseconds | None:
+    """When the last of the messages up to this place was said in these conversations; None if there is none."""
+    found = connection.execute(_SAID_LAST, {"convs": json.dumps([*convs]), "upto": upto}).fetchone()
+    return None if found is None else found[0]
 
 
 def _asked(connection: Connection, statement: str, **values: object) -> list[Any]:

@@ -67,6 +67,11 @@ def place_of(connection: sqlite3.Connection, place: Place) -> Seq:
     return shortly_before(connection, place.ts, 0) + 1 if isinstance(place, Moment) else place
 
 
+def end_of(connection: sqlite3.Connection, place: Place) -> Seq:
+    """The sequence number up to which everything was said at a place or before: of a moment that of the last message then."""
+    return shortly_before(connection, place.ts + 1, 0) if isinstance(place, Moment) else place
+
+
 def shortly_before(connection: sqlite3.Connection, ts: Milliseconds, setback: Milliseconds = SETBACK) -> Seq:
     """A sequence number before the first message at or after a time.
 

@@ -97,6 +97,8 @@ class ServerX(_CommonX, omit_defaults=True, rename={"self_": "self"}, gc=False):
     edited: str | None = None
     reactions: dict[str, list[str]] | None = None
     snippet: str | None = None
+    # Of a read marker: when the last message was said up to there.
+    at: str | None = None
 
 
 class AnswerX(ServerX, omit_defaults=True, gc=False):

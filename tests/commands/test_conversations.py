@@ -10,6 +10,8 @@ from lanchat.core.router import Router
 from lanchat.history import conversation_list
 from tests.fakes import FakeStore, User, dump, log_in, make_router, store_of
 
+NOW = "2026-11-20T14:03:22.500Z"
+
 
 @pytest.fixture
 def router() -> Router:
@@ -97,10 +99,10 @@ def test_what_was_read_on_one_device_is_read_on_all(router: Router, phone: User,
     first = router.chat.store.last_seq - 2
     phone.send("/read", "#ops", cid="r", seq=first)
     answer = phone.told()
-    assert dump(answer.x) == {"op": "ok", "cid": "r", "conv": "#ops", "seq": first}
+    assert dump(answer.x) == {"op": "ok", "cid": "r", "conv": "#ops", "seq": first, "at": NOW}
     event = laptop.told()
     assert (event.from_.name, event.to, event.msg) == ("SERVER", "ann", "")
-    assert dump(event.x) == {"op": "event", "ev": "read", "conv": "#ops", "seq": first, "ts": "2026-11-20T14:03:22.500Z"}
+    assert dump(event.x) == {"op": "event", "ev": "read", "conv": "#ops", "seq": first, "ts": NOW, "at": NOW}
     assert old.shown() == [], "it did not ask for this"
     assert unread(laptop) == {"#ops": (2, 1)}
     laptop.send("/read", "#ops")
@@ -118,6 +120,75 @@ def test_a_marker_is_acknowledged_when_it_is_on_the_disk(store: FakeStore, phone
     store.release()
     assert phone.msgs() == [f"You have read #ops up to {store.last_seq}.", "Goodbye"]
     assert store.connection.execute("SELECT read FROM members WHERE account = 1").fetchall() == [(store.last_seq,)]
+
+
+def marker(user: User) -> tuple[object, ...]:
+    """Up to where somebody has read #ops: the place, and when the last message up to there was said."""
+    user.shown()
+    user.send("/marker", "#ops", cid="m")
+    x = dump(user.told().x)
+    assert (x["op"], x["cid"], x["conv"]) == ("ok", "m", "#ops")
+    return x["seq"], x.get("at")
+
+
+def test_a_marker_is_set_to_any_place_and_asked_for() -> None:
+    router, clock = make_router()
+    User(router, "ann").register().leave()
+    bob, phone = User(router, "bob").register(), log_in(router, "ann", "id", "event", "room")
+    bob.send("/create", "#ops")
+    phone.send("/join", "#ops")
+    assert marker(phone) == (0, None)
+    places = []
+    for text in ("one", "two", "three"):
+        clock.advance(60)
+        bob.send("#ops", text)
+        places.append((router.chat.store.last_seq, router.chat.timestamp()))
+        bob.send("bob", "a note")
+    one, two, three = places
+    phone.shown()
+    phone.send("/read", target="#ops", text=one[1])
+    assert phone.told().msg.startswith("You have read #ops up to ")
+    assert marker(phone) == (one[0] + 1, one[1]), "also what was said elsewhere in that millisecond"
+    phone.send("/read", "#ops 2026-11-20T14:04:22.499Z")
+    assert dump(phone.shown()[-1].x)["code"] == "USAGE", "that is before it"
+    phone.send("/read", target="#ops", text=f"e1.{two[0]}")
+    assert marker(phone) == two
+    phone.send("/read", "#ops 2030-01-01 00:00")
+    assert marker(phone) == (three[0] + 1, three[1]), "what is not said yet was not read"
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("#ops yesterday", "USAGE"),
+        ("#ops 1 2", "USAGE"),
+        ("#ops between", "USAGE"),
+        ("#ops e0.1", "NO_SUCH_TARGET"),
+        (f"#ops {10**18}", "USAGE"),
+        ("#ops 9999999999999999999", "USAGE"),
+        ("#nowhere", "NO_SUCH_TARGET"),
+        ("@zoe", "NO_SUCH_TARGET"),
+    ],
+)
+def test_what_is_no_place_is_refused_and_nothing_moves(phone: User, bob: User, words: str, code: str) -> None:
+    bob.send("#ops", "one")
+    before = marker(phone)
+    phone.send("/read", words)
+    assert dump(phone.told().x)["code"] == code
+    phone.send("/read", "#ops", seq=-(2**63) - 1)
+    assert dump(phone.told().x)["code"] in {"USAGE", "BAD_PACKET"}
+    assert marker(phone) == before
+
+
+def test_a_marker_that_was_just_moved_is_the_one_that_is_told(store: FakeStore, phone: User, bob: User) -> None:
+    bob.send("#ops", "one")
+    phone.shown()
+    store.held = True
+    phone.send("/read", "#ops")
+    phone.send("/marker", "#ops")
+    assert phone.shown() == []
+    store.release()
+    assert [x["seq"] for x in phone.xs()] == [store.last_seq, store.last_seq]
 
 
 def test_of_two_devices_that_move_a_marker_at_once_none_moves_it_back(
