@@ -9,7 +9,8 @@ from lanchat.core.chat import Chat
 from lanchat.irc.bans import mask_of
 from lanchat.irc.message import line
 from lanchat.irc.modes import Change, rank_changes, rank_letters, rule_changes, written
-from lanchat.irc.people import NO_USER, OFFLINE, host_of, mask as mask_of_session, realname_of, user_of
+from lanchat.irc.people import OFFLINE, host_of, realname_of, user_of
+from lanchat.irc.people_changes import PeopleChanges
 from lanchat.model.sanction import PROMPT
 from lanchat.model.session import Session
 from lanchat.protocol import events
@@ -27,9 +28,10 @@ _Writer: TypeAlias = Callable[[ServerX, list[str], str], bytes]
 class EventShape:
     """Writes events for clients with certain capabilities."""
 
-    def __init__(self, chat: Chat, server: str, caps: frozenset[str]) -> None:
+    def __init__(self, chat: Chat, people: PeopleChanges, server: str, caps: frozenset[str]) -> None:
         """`server` is the name of the server, which is the source of what its operator does."""
         self._chat = chat
+        self._people = people
         self._server = server
         self._caps = caps
         self._multi = "multi-prefix" in caps
@@ -63,10 +65,7 @@ class EventShape:
 
     def _mask(self, name: str) -> str:
         """`nick!user@host` of somebody, or the server's name in place of its operator's."""
-        if name == PROMPT:
-            return self._server
-        session = self._chat.online.find(name)
-        return mask_of_session(session) if session is not None else f"{name}!{NO_USER}@{OFFLINE}"
+        return self._server if name == PROMPT else self._people.mask_of(name)
 
     def write_modes(self, x: ServerX, source: str, changes: Iterable[Change]) -> bytes:
         """The line of changed modes; none if nothing has changed for clients with these capabilities."""

@@ -14,7 +14,7 @@ from lanchat.core.chat import Chat
 from lanchat.irc import numerics
 from lanchat.irc.message import line
 from lanchat.irc.monitor import Monitor, Reader
-from lanchat.irc.people import host_of, mask, realname_of, user_of
+from lanchat.irc.people import NO_USER, OFFLINE, host_of, mask, realname_of, user_of
 from lanchat.irc.request import tagged
 from lanchat.model.names import key
 from lanchat.model.room import Room
@@ -88,6 +88,13 @@ class PeopleChanges:
         in_rooms = set(self._in_rooms(session))
         watchers = (one for one in self._watching(session, "away-notify") if one not in in_rooms)
         self.tell(session, _away_line(session, session.away), watchers)
+
+    def mask_of(self, name: str) -> str:
+        """`nick!user@host` of somebody; the last one of those who have just gone."""
+        if (session := self._chat.online.find(name)) is not None:
+            return mask(session)
+        former = next((one for one in reversed(self.former) if one.name == name), None)
+        return f"{name}!{former.user}@{former.host}" if former is not None else f"{name}!{NO_USER}@{OFFLINE}"
 
     def around(self, session: Session, cap: str) -> list[Reader]:
         """The IRC clients with a capability that are told of changes of somebody: in their rooms, and those who watch them."""

@@ -68,7 +68,7 @@ class IrcServer:
         """How events are written for clients with these capabilities."""
         if (shape := self._event_shapes.get(caps)) is None:
             relevant = caps & RELEVANT
-            shape = self._event_shapes.get(relevant) or EventShape(self.chat, self.name, relevant)
+            shape = self._event_shapes.get(relevant) or EventShape(self.chat, self.people, self.name, relevant)
             self._event_shapes[relevant] = shape
             if len(self._event_shapes) < MAX_SHAPES:  # (found at once the next time)
                 self._event_shapes[caps] = shape

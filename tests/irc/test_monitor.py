@@ -139,13 +139,14 @@ def test_without_extended_monitor_only_who_comes_and_goes_is_told(chat: tuple[Ro
 
 
 def test_who_shares_a_room_is_told_once(chat: tuple[Router, Clock]) -> None:
-    ann = IrcWire(*chat, "ann", "extended-monitor setname")
+    ann = IrcWire(*chat, "ann", "extended-monitor setname away-notify")
     bob = IrcWire(*chat, "bob")
     for wire in (ann, bob):
         wire.ask("JOIN #ops", "JOIN #lounge")
     ann.ask("MONITOR + bob")
-    bob.ask("SETNAME :Robert")
-    assert ann.lines() == [":bob!~bob@10.0.0.7 SETNAME :Robert"]
+    ann.lines()
+    bob.ask("SETNAME :Robert", "AWAY :at lunch")
+    assert ann.lines() == [":bob!~bob@10.0.0.7 SETNAME :Robert", ":bob!~bob@10.0.0.7 AWAY :at lunch"]
 
 
 def test_a_connection_that_is_refused_is_no_watcher(chat: tuple[Router, Clock]) -> None:

@@ -10,7 +10,7 @@ from lanchat.core.router import Router
 from lanchat.irc.isupport import MAX_REALNAME
 from lanchat.irc.people_changes import MAX_TOLD
 from lanchat.model.session import Role
-from tests.fakes import PASSWORD, User, log_in
+from tests.fakes import PASSWORD, User, log_in, store_of
 from tests.irc.wire import IrcWire, make_chat
 
 
@@ -177,3 +177,13 @@ def test_lines_about_people_have_the_tags_that_were_asked_for(chat: tuple[Router
         "@time=2026-11-20T14:03:22.500Z;account=eve :eve!~u@10.0.0.1 AWAY :not online",
         "@time=2026-11-20T14:03:22.500Z;account=ben :ben!~u@10.0.0.1 ACCOUNT ben",
     ]
+
+
+def test_who_is_gone_is_named_as_before(chat: tuple[Router, Clock], ann: IrcWire) -> None:
+    bob = IrcWire(*chat, "bob")
+    bob.ask("JOIN #ops")
+    ann.lines()
+    store_of(chat[0].chat).held = True
+    bob.ask("QUIT :so long")
+    store_of(chat[0].chat).release()
+    assert ann.lines() == [":bob!~bob@10.0.0.7 QUIT :so long"]
