@@ -17,8 +17,6 @@ NO_USER = "~u"
 OFFLINE = "offline"
 #: The user modes of bots, and of those who are not shown to strangers in lists.
 BOT, INVISIBLE = "B", "i"
-#: How ranks are shown before names.
-PREFIXES = {Rank.OWNER: "@", Rank.OPERATOR: "@", Rank.VOICED: "+", Rank.NONE: ""}
 
 
 class Member(NamedTuple):

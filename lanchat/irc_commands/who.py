@@ -12,10 +12,10 @@ from lanchat.irc import numerics
 from lanchat.irc.client import LINES, IrcClient
 from lanchat.irc.command import IrcCommand
 from lanchat.irc.message import Message, middle
+from lanchat.irc.modes import PREFIXES
 from lanchat.irc.people import (
     BOT,
     INVISIBLE,
-    PREFIXES,
     Member,
     everybody,
     has_mode,
@@ -118,7 +118,9 @@ def _show(client: IrcClient, channel: str, whom: Member, form: Form) -> None:
     session, server = whom.session, client.server.name
     user, realname = user_of(session), realname_of(session, whom.name)
     if not form.fields:
-        client.numeric(numerics.RPL_WHOREPLY, channel, user, whom.host, server, whom.name, flags(whom), f"0 {realname}")
+        client.numeric(
+            numerics.RPL_WHOREPLY, channel, user, whom.host, server, whom.name, _flags(client, whom), f"0 {realname}"
+        )
         return
     values = {
         "t": form.token,
@@ -128,7 +130,7 @@ def _show(client: IrcClient, channel: str, whom: Member, form: Form) -> None:
         "h": whom.host,
         "s": server,
         "n": whom.name,
-        "f": flags(whom),
+        "f": _flags(client, whom),
         "d": "0",
         "l": str(int(client.chat.clock.seconds() - session.spoke)) if session is not None else "0",
         "a": whom.account.name.shown if whom.account is not None else "0",
@@ -138,10 +140,11 @@ def _show(client: IrcClient, channel: str, whom: Member, form: Form) -> None:
     client.numeric(numerics.RPL_WHOSPCRPL, *(values[field] for field in form.fields))
 
 
-def flags(whom: Member) -> str:
+def _flags(client: IrcClient, whom: Member) -> str:
     """Somebody's flags: H (here) or G (gone: away or not online), `*` for operators, their rank in the channel, B for bots."""
+    rank = PREFIXES["multi-prefix" in client.caps][whom.rank]
     here, bot = "G" if whom.away else "H", BOT if has_mode(whom.session, BOT) else ""
-    return f"{here}{'*' if whom.is_operator else ''}{PREFIXES[whom.rank]}{bot}"
+    return f"{here}{'*' if whom.is_operator else ''}{rank}{bot}"
 
 
 COMMANDS = {

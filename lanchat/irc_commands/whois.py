@@ -7,8 +7,9 @@ from lanchat.irc import numerics
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import IrcCommand, Numeric
 from lanchat.irc.message import MAX_LINE, Message, middle
+from lanchat.irc.modes import PREFIXES
 from lanchat.irc.names import rows
-from lanchat.irc.people import BOT, INVISIBLE, PREFIXES, Member, has_mode, host_of, person, realname_of, user_of
+from lanchat.irc.people import BOT, INVISIBLE, Member, has_mode, host_of, person, realname_of, user_of
 from lanchat.irc_commands.status import server_info
 from lanchat.model.names import key
 from lanchat.model.session import Account, Role, Session
@@ -80,7 +81,8 @@ def _show_channels(client: IrcClient, whom: Member) -> None:
     if has_mode(whom.session, INVISIBLE) and asker.role < Role.MODERATOR:
         shown = [room for room in shown if asker in room.sessions]
     used = len(f":{client.server.name} 319 {client.nick} {whom.name} :".encode())
-    for row in rows((PREFIXES[room.rank_of(identity)] + room.name for room in shown), MAX_LINE - used):
+    signs = PREFIXES["multi-prefix" in client.caps]
+    for row in rows((signs[room.rank_of(identity)] + room.name for room in shown), MAX_LINE - used):
         client.numeric(numerics.RPL_WHOISCHANNELS, whom.name, row)
 
 

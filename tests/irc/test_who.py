@@ -122,6 +122,13 @@ def test_operators_and_bots_have_flags_and_only_operators_can_be_asked_for(chat:
     assert [row.split(" ")[4] for row in rows(bob.ask("WHO * o"))] == ["ann"]
 
 
+def test_clients_that_read_several_ranks_are_shown_all(chat: tuple[Router, Clock], ann: IrcWire) -> None:
+    bob = IrcWire(*chat, "bob", "multi-prefix")
+    assert rows(bob.ask("WHO #ops %nf")) == ["ann H@+"]
+    assert ":irc.lan 319 bob ann :@+#ops" in bob.ask("WHOIS ann")
+    assert rows(ann.ask("WHO #ops %nf")) == ["ann H@"]
+
+
 @pytest.mark.parametrize(
     ("asked", "answered"),
     [
