@@ -12,17 +12,16 @@ from lanchat.irc.people import Member, member_mask, members
 from lanchat.model.room import Room
 from lanchat.protocol.extensions import ServerX
 
-NO_X = ServerX()
 
-
-async def show_joined(client: IrcClient, room: Room, x: ServerX = NO_X) -> None:
+async def show_joined(client: IrcClient, room: Room, x: ServerX | None = None) -> None:
     """Show a client that it is in a room now: that it has entered it, the topic, and who is there."""
     show_entered(client, room, x)
     await show_implicit_names(client, room)
 
 
-def show_entered(client: IrcClient, room: Room, x: ServerX = NO_X) -> None:
+def show_entered(client: IrcClient, room: Room, x: ServerX | None = None) -> None:
     """Show a client that it has entered a room, and the topic; `x` is from the event, if there was one."""
+    x = x or ServerX(ts=client.chat.timestamp())
     shape = client.server.event_shape(client.caps)
     extended = shape.extended(client.session, client.nick)
     client.reply_written(shape.write(x, client.nick, "JOIN", room.name, *extended, mask=client.mask))

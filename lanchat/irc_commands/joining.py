@@ -9,7 +9,7 @@ from lanchat.irc import numerics
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import IrcCommand, Numeric, Refused
 from lanchat.irc.message import Message
-from lanchat.irc.names import show_implicit_names
+from lanchat.irc.names import show_entered, show_implicit_names
 from lanchat.irc_commands.rooms import MAX_CHANNELS, as_param, is_in, settled, split_channels
 from lanchat.model.room import MARK, Room
 from lanchat.protocol.errors import ChatError, Forbidden, Full
@@ -26,7 +26,7 @@ async def _join(client: IrcClient, message: Message) -> None:
         await _leave_all(client)
         return
     keys = message.params[1].split(",") if len(message.params) > 1 else []
-    entered: dict[Room, bool] = {}  # with whether it was there before
+    entered: dict[Room, bool] = {}  # with whether they were there before
     for number, channel in enumerate(split_channels(message.params[0])):
         before = client.chat.rooms.find(channel)
         if before is not None and is_in(client, before):
@@ -34,6 +34,7 @@ async def _join(client: IrcClient, message: Message) -> None:
         await client.attempt("JOIN", channel, _enter(client, channel, keys[number] if number < len(keys) else ""))
         if (room := client.chat.rooms.find(channel)) is not None and is_in(client, room):
             entered[room] = before is not None
+            show_entered(client, room)  # (at once, before what happens there)
     await settled(client)
     for room, was_there in entered.items():
         if is_in(client, room):

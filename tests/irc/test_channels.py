@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from lanchat.core.router import Router
 from lanchat.irc.server import Settings
 from lanchat.model.room_rules import ACCOUNTS
-from tests.fakes import User
+from tests.fakes import User, store_of
 from tests.irc.wire import IrcWire, make_chat, server_of
 
 
@@ -284,3 +284,16 @@ def test_the_owner_of_a_room_gives_it_another_name(chat: tuple[Router, Clock]) -
         (told,) = wire.ask(f"RENAME #pumps {new}")
         assert told.startswith(f":irc.lan FAIL RENAME {code} #pumps {new} :")
     assert numbers(wire.ask("RENAME #nowhere #new")) == ["403"]
+
+
+def test_who_enters_is_told_that_before_anything_that_happens_there(
+    chat: tuple[Router, Clock], ann: IrcWire, bob: IrcWire
+) -> None:
+    dan, store = IrcWire(*chat, "dan"), store_of(chat[0].chat)
+    store.held = True
+    assert bob.ask("JOIN #ops", "PING 1") == [":bob!~bob@10.0.0.7 JOIN #ops"]
+    assert dan.ask("JOIN #ops") == [":dan!~dan@10.0.0.7 JOIN #ops"]
+    store.release()
+    store.release()
+    assert numbers(bob.lines()) == ["JOIN", "353", "366", "PONG"]
+    assert numbers(dan.lines()) == ["JOIN", "353", "366"]
