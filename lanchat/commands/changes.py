@@ -57,6 +57,6 @@ COMMANDS = {
     "/edit": Command(
         _edit, ("id", "text"), 2, "replace the text of a message of yours: its id, its number, or last", Role.USER
     ),
-    "/withdraw": Command(_withdraw, ("id",), 1, "take back a message of yours, for everybody", Role.USER),
+    "/withdraw": Command(_withdraw, ("id",), 1, "take back a message of yours, for everybody"),
     "/react": Command(_react, ("id", "text"), 1, "react to a message; without TEXT, take the reaction back", Role.USER),
 }

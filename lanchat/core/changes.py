@@ -134,9 +134,19 @@ class Changes:
         cid = packet.x.cid if packet.x is not None else None
         resending.check_order(session, cid, self._replies.seconds())
         account = session.account
-        assert account is not None  # noqa: S101 (the commands are for accounts)
         now = round(self._replies.now() * 1000)
-        change = Entry("", account.id, session.name.shown, session.sender.ip, "", text, now, None, cid, kind=kind)
+        change = Entry(
+            "",
+            account.id if account is not None else None,
+            session.name.shown,
+            session.sender.ip,
+            "",
+            text,
+            now,
+            None,
+            cid,
+            kind=kind,
+        )
         try:
             change.about, found = await self._look_up(session, name, kind, cid)
             original = self._readable(session, name, found)
@@ -208,7 +218,7 @@ class Changes:
 
     def _check_rights(self, session: Session, entry: Entry, change: Entry, room: Room | None) -> None:
         """Raise `Forbidden` if a session may not edit or withdraw a message."""
-        if entry.author != change.author:
+        if not _is_own(session, entry):
             if change.kind == EDIT:
                 raise Forbidden("Nothing was done: you can edit only what you said yourself.")
             if room is None or not room.has_rank(session, Rank.OPERATOR):
@@ -235,3 +245,10 @@ class Changes:
                 self.on_withdrawal()
             self._stored.deliver(self._delivery.forms_for(None, change, excerpt=excerpt), change, session, to, excerpt)
         self._stored.acknowledge(session, change, self._delivery.packet_for(None, change), DONE[change.kind or ""])
+
+
+def _is_own(session: Session, entry: Entry) -> bool:
+    """Whether a session's user said something: with its account, or as a guest under the name that it still has."""
+    if session.account is not None or entry.author is not None:
+        return session.account is not None and session.account.id == entry.author
+    return entry.name == session.name.shown and int(session.named * 1000) <= entry.ts

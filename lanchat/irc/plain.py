@@ -6,6 +6,9 @@ from lanchat.irc.client import NOBODY, IrcClient
 from lanchat.irc.message import CONTROLS, END, MAX_LINE
 from lanchat.protocol.packet import Packet
 
+#: Bytes of a line that fits into one as the server writes it, with its sender.
+MAX_SHORT = MAX_LINE - 200
+
 
 def messages(client: IrcClient, block: bytes) -> list[Packet] | None:
     """The messages in a block of complete lines. None if anything else is in it, so that each line has to be looked at."""
@@ -27,7 +30,7 @@ def _read(block: bytes) -> list[Packet] | None:
     try:
         lines = block.decode().split(END)
         controls = len(block) - len(block.translate(None, CONTROLS))
-        most = MAX_LINE if block.isascii() else MAX_LINE // 4  # (a character has at most four bytes)
+        most = MAX_SHORT if block.isascii() else MAX_SHORT // 4  # (a character has at most four bytes)
         if lines.pop() or controls > len(END) * len(lines) or (len(block) > most and len(max(lines, key=len)) > most):
             return None
         packets = []

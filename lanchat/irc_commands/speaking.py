@@ -18,6 +18,8 @@ from lanchat.protocol.tags import is_tag
 
 #: How many targets one command may have.
 MAX_TARGETS = 4
+#: Characters of a text that fits into a line, whoever says it.
+SURE_TO_FIT = 60
 #: How a text of CTCP begins and ends; and the one kind of it that is a message: what somebody does.
 _CTCP, _ACTION = "\x01", "\x01ACTION "
 #: No name begins so: in packets of the core these mean something else.
@@ -40,10 +42,19 @@ def _privmsg(client: IrcClient, message: Message) -> None:
     text = plain(text)
     if not text:
         raise Numeric(numerics.ERR_NOTEXTTOSEND)
+    if len(text) > SURE_TO_FIT and kind != NOTICE:
+        _check_length(client, targets, message.params[1])
     tags, re = _tags(client, message)
     for target in targets:
         to = EVERYONE if target == TO_ALL else target
         _hand_in(client, message, target, Packet(NOBODY, to, text, X(client.server.new_cid(), re, kind=kind, tags=tags)))
+
+
+def _check_length(client: IrcClient, targets: list[str], text: str) -> None:
+    """Refuse a message that would take several lines, as the server writes its sender. (A notice is cut: it is never refused.)"""
+    head = max(len(f":{client.mask} PRIVMSG {target} :".encode()) for target in targets)
+    if head + len(text.encode()) > MAX_LINE:
+        raise Numeric(numerics.ERR_INPUTTOOLONG)
 
 
 def _notice(client: IrcClient, message: Message) -> None:
