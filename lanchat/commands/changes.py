@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from lanchat.commands.command import Command, Run
+from lanchat.commands.moderation import MAX_REASON
 from lanchat.core.chat import Chat
 from lanchat.model.session import Role, Session
 from lanchat.protocol.entry import ACTION, EDIT, NOTICE, REACT, WITHDRAW
@@ -40,7 +41,10 @@ def _edit(chat: Chat, session: Session, packet: Packet, args: list[str]) -> Work
 
 
 def _withdraw(chat: Chat, session: Session, packet: Packet, args: list[str]) -> Work:
-    return chat.changes.change(session, packet, WITHDRAW, args[0].strip())
+    why = args[1].strip()
+    if len(why) > MAX_REASON or not is_visible(why):
+        raise Usage(f"A reason has at most {MAX_REASON} characters, all of them visible.")
+    return chat.changes.change(session, packet, WITHDRAW, args[0].strip(), why=why)
 
 
 def _react(chat: Chat, session: Session, packet: Packet, args: list[str]) -> Work:
@@ -57,6 +61,6 @@ COMMANDS = {
     "/edit": Command(
         _edit, ("id", "text"), 2, "replace the text of a message of yours: its id, its number, or last", Role.USER
     ),
-    "/withdraw": Command(_withdraw, ("id",), 1, "take back a message of yours, for everybody"),
+    "/withdraw": Command(_withdraw, ("id", "text"), 1, "take back a message of yours, for everybody; TEXT says why"),
     "/react": Command(_react, ("id", "text"), 1, "react to a message; without TEXT, take the reaction back", Role.USER),
 }

@@ -123,10 +123,12 @@ class Changes:
             raise ClientGone
         return found
 
-    async def change(self, session: Session, packet: Packet, kind: str, name: str, text: str = "") -> None:
+    async def change(  # noqa: PLR0913, PLR0917 (what, which and why)
+        self, session: Session, packet: Packet, kind: str, name: str, text: str = "", why: str = ""
+    ) -> None:
         """Change the message that is called `name`: by its id, its number, or `LAST`.
 
-        `kind` is `EDIT`, `WITHDRAW` or `REACT`; `text` is the new text, or the reaction ("" takes it back).
+        `kind` is `EDIT`, `WITHDRAW` or `REACT`; `text` is the new text, or the reaction ("" takes it back); `why` the reason.
         Raises `NoSuchTarget`, `Forbidden`, `Full`, `Muted`, `TooBig`, `RateLimited` or `NotStored`.
         """
         if not self._delivery.store.stores_messages:
@@ -135,18 +137,8 @@ class Changes:
         resending.check_order(session, cid, self._replies.seconds())
         account = session.account
         now = round(self._replies.now() * 1000)
-        change = Entry(
-            "",
-            account.id if account is not None else None,
-            session.name.shown,
-            session.sender.ip,
-            "",
-            text,
-            now,
-            None,
-            cid,
-            kind=kind,
-        )
+        author = account.id if account is not None else None
+        change = Entry("", author, session.name.shown, session.sender.ip, "", text, now, None, cid, kind=kind, why=why)
         try:
             change.about, found = await self._look_up(session, name, kind, cid)
             original = self._readable(session, name, found)

@@ -63,7 +63,7 @@ def forms(entry: Entry, packet: ServerPacket, id_of: Callable[[Entry], str], exc
     if entry.kind not in CAPS:  # (of a newer version)
         return Forms(packet, None, entry.kind or "unknown")
     about = id_of(replace(entry, seq=entry.about))
-    changed = replace(packet, x=replace(x, op=entry.kind, id=about))
+    changed = replace(packet, x=replace(x, op=entry.kind, id=about, text=entry.why or None))
     told = replace(packet, msg=sentence(entry, excerpt), x=replace(x, re=about))
     return Forms(changed, told, CAPS[entry.kind])
 

@@ -72,7 +72,7 @@ class Shape:
         source = f":{self._source(packet, session)}"
         tags = self._tags(packet, x, session)
         if x.op == WITHDRAW:
-            return [(tags, f"{source} REDACT {to} {x.id}\r\n".encode())]
+            return [(tags, f"{source} REDACT {to} {x.id}{f' :{x.text}' if x.text else ''}\r\n".encode())]
         if x.op in (REACT, TAGS):
             return [(tags | self._tags_of_client(packet, x), f"{source} TAGMSG {to}\r\n".encode())]
         command = "NOTICE" if x.kind == NOTICE or to == EVERYONE else "PRIVMSG"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from lanchat.commands.moderation import MAX_REASON
 from lanchat.irc import numerics
 from lanchat.irc.client import IrcClient
-from lanchat.irc.command import IrcCommand, Numeric, Refused
+from lanchat.irc.command import Fail, IrcCommand, Numeric, Refused
+from lanchat.irc.formatting import plain
 from lanchat.irc.message import Message
 from lanchat.irc.packets import shown_target
+from lanchat.protocol.entry import Entry
 from lanchat.protocol.errors import Forbidden, NoSuchTarget
 from lanchat.protocol.interfaces import Work
+from lanchat.protocol.packet import visible
 
 CAP = "draft/message-redaction"
 
@@ -19,30 +23,33 @@ def _redact(client: IrcClient, message: Message) -> Work:
     return _withdraw(client, *message.params[:3])
 
 
-async def _withdraw(client: IrcClient, target: str, msgid: str, *reason: str) -> None:
+async def _withdraw(client: IrcClient, target: str, msgid: str, reason: str = "") -> None:
     chat, session = client.chat, client.session
     assert session is not None  # noqa: S101 (the table lets nobody else speak)
     room = chat.rooms.find(target) if target.startswith("#") else None
     shown = shown_target(target), shown_target(msgid)
     if target.startswith("#") and (room is None or session not in room.sessions):
-        client.reply("FAIL", "REDACT", "INVALID_TARGET", shown[0], "You are not in this channel.")
-        return
+        raise Fail("INVALID_TARGET", shown[0], text="You are not in this channel.")
+    said: Entry | None = None
     try:
         if not msgid.startswith(f"{chat.store.epoch}."):
             raise NoSuchTarget("There is no such message.")
         said, _ = await chat.changes.find(session, msgid)
         if room is not None and said.conv != room.conv:
             raise NoSuchTarget("There is no such message in this channel.")
-        await client.ask("/withdraw", id=msgid)
-    except (NoSuchTarget, Forbidden, Refused) as error:
+        why = visible(plain(reason).strip(), MAX_REASON - len("..."))
+        await client.ask("/withdraw", id=msgid, text=why)
+    except (NoSuchTarget, Refused) as error:
         if error.code == NoSuchTarget.code:
-            client.reply("FAIL", "REDACT", "UNKNOWN_MSGID", *shown, str(error))
-        elif error.code in (Forbidden.code, "AUTH_REQUIRED"):
-            client.reply("FAIL", "REDACT", "REDACT_FORBIDDEN", *shown, str(error))
-        else:
+            raise Fail("UNKNOWN_MSGID", *shown, text=str(error)) from None
+        if error.code != Forbidden.code:
             raise
+        within = round(chat.changes.edit_within)
+        if said is not None and said.name == session.name.shown and chat.now() - said.ts / 1000 > within:
+            raise Fail("REDACT_WINDOW_EXPIRED", *shown, str(within), text=str(error)) from None
+        raise Fail("REDACT_FORBIDDEN", *shown, text=str(error)) from None
     else:
-        client.reply("REDACT", target, msgid, *reason, source=client.mask)
+        client.reply("REDACT", shown[0], msgid, *[why] * bool(why), source=client.mask)
 
 
 COMMANDS = {

@@ -51,7 +51,7 @@ def _privmsg(client: IrcClient, message: Message) -> None:
 
 
 def _check_length(client: IrcClient, targets: list[str], text: str) -> None:
-    """Refuse a message that would take several lines, as the server writes its sender. (A notice is cut: it is never refused.)"""
+    """Refuse a message that would take several lines, with its sender. (A notice, which is never refused, takes several.)."""
     head = max(len(f":{client.mask} PRIVMSG {target} :".encode()) for target in targets)
     if head + len(text.encode()) > MAX_LINE:
         raise Numeric(numerics.ERR_INPUTTOOLONG)

@@ -84,6 +84,8 @@ class Entry(msgspec.Struct, gc=False):
     mentions: tuple[AccountId, ...] = ()
     #: What it carries for the clients of those who are online (`lanchat.protocol.tags`). It is never stored.
     tags: dict[str, str] | None = None
+    #: The reason for a withdrawal, for those who are online. It is never stored.
+    why: str = ""
     #: On a page, what became of a message that was said (`lanchat.history.changes`): when it was edited last, and who reacted,
     #: by reaction.
     edited: Milliseconds | None = None

@@ -135,7 +135,7 @@ def test_a_text_is_split_at_lines_words_and_characters(text: str, pieces: list[s
 def test_no_line_of_a_long_text_is_too_long() -> None:
     router, clock = make_chat()
     ann = IrcWire(router, clock, "ann", "message-tags echo-message")
-    told = ann.ask("PRIVMSG ann :" + "€" * 165)
+    told = ann.ask("NOTICE ann :" + "€" * 165)
     assert all(len(line.partition(" ")[2].encode()) <= 510 for line in told)
     assert "".join(line.rpartition(":")[2] for line in told) == "€" * 165 * 2
     assert [("msgid=" in line.partition(" ")[0]) for line in told] == [True, False] * 2
