@@ -133,7 +133,7 @@ def split_text(text: str, most: int) -> list[str]:
     They end at ends of lines, at spaces if possible, and otherwise between characters; marks stay with their letter.
     """
     if len(text) * 4 <= most and text.isprintable():
-        return [text or " "]
+        return [text]
     pieces = []
     for part in plain(text).replace("\0", " ").splitlines():
         while len(data := part.encode()) > most:
