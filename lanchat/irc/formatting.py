@@ -10,6 +10,6 @@ _CODES = re.compile(
 )
 
 
-def plain(text: str) -> str:
+def unformatted(text: str) -> str:
     """A text without formatting, and without what could begin or end CTCP."""
     return text if text.isprintable() else _CODES.sub("", text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import TypeAlias
 
-from lanchat.irc.formatting import plain
+from lanchat.irc.formatting import unformatted
 from lanchat.irc.message import CONTROLS, END, MAX_LINE
 from lanchat.irc.people import host_of, user_of
 from lanchat.irc.request import tagged
@@ -135,7 +135,7 @@ def split_text(text: str, most: int) -> list[str]:
     if len(text) * 4 <= most and text.isprintable():
         return [text]
     pieces = []
-    for part in plain(text).replace("\0", " ").splitlines():
+    for part in unformatted(text).replace("\0", " ").splitlines():
         while len(data := part.encode()) > most:
             piece = _first(data[:most].decode(errors="ignore"), part)
             pieces.append(piece)

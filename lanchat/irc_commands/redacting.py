@@ -6,7 +6,7 @@ from lanchat.commands.moderation import MAX_REASON
 from lanchat.irc import numerics
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import Fail, IrcCommand, Numeric, Refused
-from lanchat.irc.formatting import plain
+from lanchat.irc.formatting import unformatted
 from lanchat.irc.message import Message
 from lanchat.irc.packets import shown_target
 from lanchat.protocol.entry import Entry
@@ -37,7 +37,7 @@ async def _withdraw(client: IrcClient, target: str, msgid: str, reason: str = ""
         said, _ = await chat.changes.find(session, msgid)
         if room is not None and said.conv != room.conv:
             raise NoSuchTarget("There is no such message in this channel.")
-        why = visible(plain(reason).strip(), MAX_REASON - len("..."))
+        why = visible(unformatted(reason).strip(), MAX_REASON - len("..."))
         await client.ask("/withdraw", id=msgid, text=why)
     except (NoSuchTarget, Refused) as error:
         if error.code == NoSuchTarget.code:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lanchat.irc import numerics
 from lanchat.irc.client import NOBODY, IrcClient
 from lanchat.irc.command import IrcCommand, Numeric
-from lanchat.irc.formatting import plain
+from lanchat.irc.formatting import unformatted
 from lanchat.irc.message import MAX_LINE, Message, line
 from lanchat.irc.packets import shown_target
 from lanchat.irc.request import Said
@@ -39,7 +39,7 @@ def _privmsg(client: IrcClient, message: Message) -> None:
         for target in targets:
             _pass_ctcp(client, message.command, target, text)
         return
-    text = plain(text)
+    text = unformatted(text)
     if not text:
         raise Numeric(numerics.ERR_NOTEXTTOSEND)
     if len(text) > SURE_TO_FIT and kind != NOTICE:
