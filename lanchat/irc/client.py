@@ -16,6 +16,7 @@ from lanchat.gateways.connection import Connection
 from lanchat.irc import numerics
 from lanchat.irc.caps import core_caps
 from lanchat.irc.command import Fail, Numeric, Refused
+from lanchat.irc.event_lines import EventShape
 from lanchat.irc.factory import IrcFactory
 from lanchat.irc.message import InvalidUtf8, LineTooLong, Message, line, split_tags
 from lanchat.irc.people import mask
@@ -41,8 +42,8 @@ class IrcClient(Connection):
 
     #: Slots take less memory than attributes of which an object has many.
     __slots__ = (
-        "_asked", "_pages", "_shape", "caps", "gone", "reads_values", "realname", "registering", "request", "said", "serving",
-        "shows_ids", "umodes", "username",
+        "_asked", "_event_shape", "_pages", "_shape", "caps", "gone", "reads_values", "realname", "registering", "request", "said",
+        "serving", "shows_ids", "umodes", "username",
     )  # fmt: skip
     factory: IrcFactory
 
@@ -53,6 +54,7 @@ class IrcClient(Connection):
         #: Whether messages are shown with their ids or times; and how they are written, once that is known.
         self.shows_ids = False
         self._shape: Shape | None = None
+        self._event_shape: EventShape | None = None
         #: What it has said of itself before the registration is complete; then None.
         self.registering: Registering | None = Registering()
         #: Whether it reads the values of capabilities, and lists of them in several lines (CAP version 302).
@@ -80,6 +82,13 @@ class IrcClient(Connection):
         if self._shape is None:
             self._shape = self.server.shape(self.caps)
         return self._shape
+
+    @property
+    def event_shape(self) -> EventShape:
+        """How events are written for it."""
+        if self._event_shape is None:
+            self._event_shape = self.server.event_shape(self.caps)
+        return self._event_shape
 
     @property
     def chat(self) -> Chat:
@@ -265,7 +274,7 @@ class IrcClient(Connection):
     def use_caps(self, caps: frozenset[str]) -> None:
         """Grant these capabilities, and no others."""
         self.caps = caps
-        self._shape, self.shows_ids = None, bool(caps & {"message-tags", "server-time"})
+        self._shape, self._event_shape, self.shows_ids = None, None, bool(caps & {"message-tags", "server-time"})
         if self.session is not None and self.registering is None:
             self.session.caps = core_caps(caps, self.chat.store.stores_messages)
 

@@ -16,12 +16,14 @@ from lanchat.gateways.other_protocols import BEGINNING, TLS_HELLO
 from lanchat.irc import numerics, plain
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import Refused
+from lanchat.irc.events import show_event
 from lanchat.irc.message import MAX_INPUT, InvalidUtf8, Message, line, parse
 from lanchat.irc.packets import show
 from lanchat.irc.registering import MAX_LINES
 from lanchat.irc.request import Request
 from lanchat.net import tls
 from lanchat.protocol.errors import BadPacket, ChatError, ClientGone, LineTooBig, RateLimited
+from lanchat.protocol.events import TYPING
 from lanchat.protocol.interfaces import Work
 from lanchat.protocol.packet import MAX_BLOCK, SERVER, ServerPacket, visible
 
@@ -162,6 +164,8 @@ class IrcProtocol(IrcClient):
             return
         elif x is not None and x.op is None and x.batch is None and x.self_ is None and packet.from_ is not SERVER:
             self.outbox.send(packet.encoded(self.shape))  # a message, as nearly all are
+        elif x is not None and x.op == "event" and x.batch is None and x.ev != TYPING:
+            show_event(self, packet)
         else:
             show(self, packet)
 

@@ -36,7 +36,7 @@ class EventShape:
         self._caps = caps
         self._multi = "multi-prefix" in caps
         self._writers: dict[str | None, _Writer] = {
-            events.JOINED: self._joined,
+            events.JOINED: self.joined,
             events.LEFT: self._left,
             events.KICKED: self.kicked,
             events.BANNED: self._banned,
@@ -72,7 +72,8 @@ class EventShape:
         params = written(changes)
         return self.write(x, source, "MODE", x.conv or "", *params) if params[0] else b""
 
-    def _joined(self, x: ServerX, who: list[str], by: str) -> bytes:
+    def joined(self, x: ServerX, who: list[str], by: str) -> bytes:
+        """The lines for each who has entered a room."""
         return b"".join(self._join(x, name) for name in who)
 
     def _join(self, x: ServerX, name: str) -> bytes:

@@ -27,10 +27,13 @@ def show_event(client: IrcClient, packet: ServerPacket) -> None:
     x = packet.x
     if x is None or not x.who:
         return
+    if x.by and x.ev in _ALIKE and not client.gone and client.session is not None and x.by != client.session.name.shown:
+        client.outbox.send(packet.encoded(client.event_shape))  # (as most are, and there may be very many readers)
+        return
     special = _SPECIAL.get(x.ev or "")
     if special is not None and special(client, x):
         return
-    _show(client, x, packet.encoded(client.server.event_shape(client.caps)))
+    _show(client, x, packet.encoded(client.event_shape))
 
 
 def _show(client: IrcClient, x: ServerX, lines: bytes) -> None:
@@ -61,9 +64,13 @@ def _joined(client: IrcClient, x: ServerX) -> bool:
         if room is not None and not _has_asked(client, room):  # (otherwise the command shows it)
             client.perform(show_joined(client, room, x), hold=False)
         return True
+    others = [name for name in x.who or () if name != client.nick]
     if client.gone:
-        client.gone = tuple(name for name in client.gone if name not in (x.who or ()))
-    return False
+        client.gone = tuple(name for name in client.gone if name not in others)
+    if others == x.who:
+        return False
+    client.outbox.send(client.event_shape.joined(x, others, ""))  # (it has been told of itself)
+    return True
 
 
 def _left(client: IrcClient, x: ServerX) -> bool:
@@ -79,13 +86,13 @@ def _banned(client: IrcClient, x: ServerX) -> bool:
     if not _is_own(client, x, "MODE"):
         return False
     if not x.absent:  # (the command has shown the mask)
-        _show(client, x, client.server.event_shape(client.caps).kicked(x, x.who or [], client.nick))
+        _show(client, x, client.event_shape.kicked(x, x.who or [], client.nick))
     return True
 
 
 def _invited(client: IrcClient, x: ServerX) -> bool:
     if x.who == [client.nick]:
-        _show(client, x, client.server.event_shape(client.caps).invite(x, [client.nick], x.by or ""))
+        _show(client, x, client.event_shape.invite(x, [client.nick], x.by or ""))
         return True
     return _is_own(client, x, "INVITE")
 
@@ -96,14 +103,14 @@ def _mode(client: IrcClient, x: ServerX) -> bool:
         return False
     room = client.chat.rooms.find(x.conv or "")
     key = (room.rules.key if room is not None else "") or HIDDEN_KEY
-    _show(client, x, client.server.event_shape(client.caps).write_modes(x, client.nick, rule_changes(x.text or "", key)))
+    _show(client, x, client.event_shape.write_modes(x, client.nick, rule_changes(x.text or "", key)))
     return True
 
 
 def _renamed(client: IrcClient, x: ServerX) -> bool:
     """Tell that a room has another name; clients that do not know that leave one room and enter another."""
     old, new, by = x.conv or "", x.text or "", x.by or ""
-    shape, room = client.server.event_shape(client.caps), client.chat.rooms.find(new) or client.chat.rooms.find(old)
+    shape, room = client.event_shape, client.chat.rooms.find(new) or client.chat.rooms.find(old)
     if "draft/channel-rename" in client.caps:
         own = _is_own(client, x, "RENAME") and client.serving is not None
         reason = "".join(client.serving.params[2:3]) if own and client.serving is not None else ""
@@ -115,7 +122,7 @@ def _renamed(client: IrcClient, x: ServerX) -> bool:
 
 
 def _closed(client: IrcClient, x: ServerX) -> bool:
-    shape, by = client.server.event_shape(client.caps), x.by or ""
+    shape, by = client.event_shape, x.by or ""
     if by == client.nick:
         _show(client, x, shape.write(x, by, "PART", x.conv or "", "closed for good"))
     else:
@@ -130,6 +137,8 @@ def _away(client: IrcClient, x: ServerX) -> bool:
     return x.by == client.nick
 
 
+#: Those whose lines are the same for all who have not done it themselves.
+_ALIKE = {events.JOINED, events.KICKED, events.TOPIC}
 _Special: TypeAlias = Callable[[IrcClient, ServerX], bool]
 _SPECIAL: dict[str, _Special] = {
     events.JOINED: _joined,

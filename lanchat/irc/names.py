@@ -8,7 +8,7 @@ from lanchat.irc.client import IrcClient
 from lanchat.irc.message import MAX_LINE
 from lanchat.irc.modes import PREFIXES
 from lanchat.irc.numerics import RPL_ENDOFNAMES, RPL_NAMREPLY, RPL_TOPIC, RPL_TOPICWHOTIME
-from lanchat.irc.people import Member, member_mask, members
+from lanchat.irc.people import member_mask, members
 from lanchat.model.room import Room
 from lanchat.protocol.extensions import ServerX
 
@@ -22,7 +22,7 @@ async def show_joined(client: IrcClient, room: Room, x: ServerX | None = None) -
 def show_entered(client: IrcClient, room: Room, x: ServerX | None = None) -> None:
     """Show a client that it has entered a room, and the topic; `x` is from the event, if there was one."""
     x = x or ServerX(ts=client.chat.timestamp())
-    shape = client.server.event_shape(client.caps)
+    shape = client.event_shape
     extended = shape.extended(client.session, client.nick)
     client.reply_written(shape.write(x, client.nick, "JOIN", room.name, *extended, mask=client.mask))
     show_topic(client, room)
@@ -57,23 +57,21 @@ async def show_names(client: IrcClient, room: Room, end: bool = True) -> None:
 def _names(client: IrcClient, room: Room) -> list[str]:
     """The names in a room, with the signs of ranks."""
     signs = PREFIXES["multi-prefix" in client.caps]
-    written = member_mask if "userhost-in-names" in client.caps else _name
-    return [signs[who.rank] + written(who) for who in members(room)]
-
-
-def _name(who: Member) -> str:
-    return who.name
+    if "userhost-in-names" in client.caps:
+        return [signs[who.rank] + member_mask(who) for who in members(room)]
+    if not room.members and not room.guest_ranks:  # guests without ranks, of whom there may be very many
+        return [session.name.shown for session in room.sessions]
+    return [signs[who.rank] + who.name for who in members(room)]
 
 
 def rows(words: Iterable[str], most: int, separator: str = " ") -> Iterator[str]:
-    """Words in rows of at most so many bytes, with a space or another character between them."""
-    row: list[str] = []
-    size = -1
-    for word in words:
-        size += 1 + len(word.encode())
-        if size > most and row:
-            yield separator.join(row)
-            row, size = [], len(word.encode())
-        row.append(word)
-    if row:
-        yield separator.join(row)
+    """Words in rows of at most so many bytes, with a space or another character between them. A longer word has its own row."""
+    data, mark = separator.join(words).encode(), separator.encode()
+    while len(data) > most:
+        end = data.rfind(mark, 0, most + 1)
+        if end < 0 and (end := data.find(mark)) < 0:
+            break
+        yield data[:end].decode()
+        data = data[end + 1 :]
+    if data:
+        yield data.decode()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from lanchat.irc import numerics
 from lanchat.irc.client import IrcClient
-from lanchat.irc.events import show_event
 from lanchat.irc.message import line
 from lanchat.irc.people import sender_mask
 from lanchat.irc.request import Said

