@@ -42,8 +42,8 @@ class IrcClient(Connection):
 
     #: Slots take less memory than attributes of which an object has many.
     __slots__ = (
-        "_asked", "_event_shape", "_pages", "_shape", "caps", "gone", "reads_values", "realname", "registering", "request", "said",
-        "serving", "shows_ids", "umodes", "username",
+        "_asked", "_event_shape", "_pages", "_shape", "caps", "gone", "reads_values", "realname", "registering", "request",
+        "said", "serving", "shows_ids", "umodes", "username",
     )  # fmt: skip
     factory: IrcFactory
 

@@ -33,8 +33,6 @@ def show(client: IrcClient, packet: ServerPacket) -> None:
         pass  # (what happened earlier is shown only on pages that the client has asked for)
     elif x.op == "event" and x.ev == TYPING:
         _show_typing(client, packet, x)
-    elif x.op == "event":
-        show_event(client, packet)
     elif x.op == "ping":
         client.outbox.send(line("PING", client.server.name, source=client.server.name))
     else:
