@@ -84,7 +84,6 @@ def test_the_rooms_of_others_are_seen_renamed_and_closed(router: Router, gus: Us
         ("/create", "#mine"),
         ("/password", "one two"),
         ("/edit", "1 no"),
-        ("/withdraw", "1"),
         ("/react", "1 x"),
         ("/read", "@ann"),
         ("/notify", "@ann off"),
