@@ -108,8 +108,10 @@ def test_whois_says_what_somebody_may_do(router: Router, gus: User) -> None:
     assert dump(gus.told().x)["people"][0]["role"] == "operator"  # type: ignore[index]  # a list
 
 
-def test_a_ban_of_a_name_still_hits_a_guest(router: Router, gus: User) -> None:
+def test_a_guest_with_rights_is_still_a_guest_for_bans(router: Router, gus: User) -> None:
     boss2 = person(router, "boss2", Role.OPERATOR)
+    boss2.send("/ban", "@gu*")
+    assert not gus.client.disconnected, "that is about accounts"
     boss2.send("/ban", "gu*")
     assert gus.client.disconnected
 
