@@ -17,6 +17,7 @@ class Reader(Protocol):
     """A client (`lanchat.irc.client.IrcClient`), as far as it has to be known to tell it something."""
 
     caps: frozenset[str]
+    umodes: str
     session: Session | None
     outbox: Outbox
     closed: bool

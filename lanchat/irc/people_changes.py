@@ -14,11 +14,11 @@ from lanchat.core.chat import Chat
 from lanchat.irc import numerics
 from lanchat.irc.message import line
 from lanchat.irc.monitor import Monitor, Reader
-from lanchat.irc.people import NO_USER, OFFLINE, host_of, mask, realname_of, user_of
+from lanchat.irc.people import INVISIBLE, NO_USER, OFFLINE, host_of, mask, realname_of, user_of
 from lanchat.irc.request import tagged
 from lanchat.model.names import key
 from lanchat.model.room import Room
-from lanchat.model.session import Session
+from lanchat.model.session import Role, Session
 
 #: In rooms with more sessions nobody is told that an account has come or gone.
 MAX_TOLD = 500
@@ -26,6 +26,8 @@ MAX_TOLD = 500
 NOT_ONLINE = "not online"
 #: How many are remembered of those who have gone.
 MAX_FORMER = 100
+#: With more people online, they are counted once a second.
+MAX_COUNTED = 200
 #: The capabilities with which lines have tags.
 _WITH_TAGS = frozenset({"server-time", "message-tags", "account-tag"})
 
@@ -42,6 +44,13 @@ class Former(NamedTuple):
     until: float
 
 
+class Counted(NamedTuple):
+    """How many there are of some kinds of people who are online."""
+
+    invisible: int = 0
+    operators: int = 0
+
+
 class PeopleChanges:
     """Listens to the core's presence (`lanchat.core.presence.PresenceListener`), and tells IRC clients."""
 
@@ -53,6 +62,7 @@ class PeopleChanges:
         self.monitor = Monitor()
         #: How many were online at the same time, at most.
         self.most = 0
+        self._counted, self._counted_at = Counted(), 0.0
         #: Those who have gone, the latest last.
         self.former: deque[Former] = deque(maxlen=MAX_FORMER)
 
@@ -88,6 +98,16 @@ class PeopleChanges:
         in_rooms = set(self._in_rooms(session))
         watchers = (one for one in self._watching(session, "away-notify") if one not in in_rooms)
         self.tell(session, _away_line(session, session.away), watchers)
+
+    def counted(self) -> Counted:
+        """The numbers of people; if there are many, as they were within the last second, as every newcomer is told them."""
+        online, now = self._chat.online, self._chat.clock.seconds()
+        if len(online) <= MAX_COUNTED or now - self._counted_at >= 1:
+            unseen = (session for session, client in self.clients.items() if INVISIBLE in client.umodes)
+            invisible = sum(online.find(session.name.shown) is session for session in unseen)
+            self._counted = Counted(invisible, sum(session.role is Role.OPERATOR for session in online))
+            self._counted_at = now
+        return self._counted
 
     def mask_of(self, name: str) -> str:
         """`nick!user@host` of somebody; the last one of those who have just gone."""

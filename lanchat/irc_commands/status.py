@@ -9,7 +9,6 @@ from lanchat.irc.command import IrcCommand, Numeric
 from lanchat.irc.isupport import isupport
 from lanchat.irc.message import Message, middle
 from lanchat.irc.names import rows
-from lanchat.irc.people import INVISIBLE, has_mode
 from lanchat.model.session import Role
 from lanchat.protocol.interfaces import Work
 
@@ -53,9 +52,7 @@ def server_info() -> str:
 
 def _lusers(client: IrcClient, message: Message) -> None:
     online, people, rooms = client.chat.online, client.server.people, len(client.chat.rooms)
-    users, most, operators = len(online), people.most, sum(session.role is Role.OPERATOR for session in online)
-    newest = (session for session in people.clients if online.find(session.name.shown) is session)
-    invisible = sum(has_mode(session, INVISIBLE) for session in newest)
+    users, most, (invisible, operators) = len(online), people.most, people.counted()
     unknown = sum(not other.closed for other in client.server.unregistered)
     client.numeric(numerics.RPL_LUSERCLIENT, f"There are {users - invisible} users and {invisible} invisible on 1 servers")
     client.numeric(numerics.RPL_LUSEROP, str(operators), "IRC Operators online")

@@ -8,6 +8,7 @@ from twisted.internet.task import Clock
 from lanchat import __version__
 from lanchat.core.router import Router
 from lanchat.irc.client import IrcClient
+from lanchat.irc.people_changes import MAX_COUNTED
 from lanchat.irc_commands import COMMANDS
 from lanchat.model.session import Role
 from tests.fakes import User, log_in, store_of
@@ -53,6 +54,17 @@ def test_lusers_counts_people_once_and_remembers_the_most(chat: tuple[Router, Cl
     assert told[0] == "251 :There are 1 users and 0 invisible on 1 servers"
     assert told[2] == "253 0 :unknown connection(s)"
     assert told[5] == "265 1 3 :Current local users 1, max 3"
+
+
+def test_with_many_online_they_are_counted_once_a_second(chat: tuple[Router, Clock], ann: IrcWire) -> None:
+    for number in range(MAX_COUNTED):
+        User(chat[0], f"u{number}")
+    boss = User(chat[0], "boss").session
+    assert rest(ann.ask("LUSERS"))[1].startswith("252 0 ")
+    boss.role = Role.OPERATOR
+    assert rest(ann.ask("LUSERS"))[1].startswith("252 0 ")
+    chat[1].advance(1)
+    assert rest(ann.ask("LUSERS"))[1].startswith("252 1 ")
 
 
 def test_what_the_server_is(ann: IrcWire) -> None:
