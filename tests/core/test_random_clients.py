@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -12,7 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from lanchat.gateways.json_protocol import ChatProtocol
 from lanchat.gateways.telnet import TelnetProtocol
+from lanchat.irc.message import MAX_LINE
 from tests.fakes import Wire, make_router
+from tests.irc.wire import IrcWire
 
 
 class Spelt(NamedTuple):
@@ -44,7 +47,11 @@ NO_NAMES = ["SERVER", "everyone", "a b", "10.0.0.1", "x" * 33, "\u0455cope"]
 NOBODY = "No other user has a name like that."
 TEXTS = ["hi", "h\u00e9 \u4e2d \U0001f600", '}{"\\', " padded ", "/list", "x" * 500, "a\u200db"]
 
-KINDS = st.sampled_from(["classic", "unframed", "silent", "glued", "capable", "telnet"])
+#: How a message in IRC begins; a line that can't be longer, so that the next one goes on; and what programs say by themselves.
+SAID = re.compile(r":(?P<sender>[^!]+)![^ ]+@10\.0\.0\.7 (?P<command>PRIVMSG|NOTICE) (?P<to>[^ ]+) :(?P<text>.*)", re.DOTALL)
+FULL, PING = 500, ":irc.lan PING irc.lan"
+
+KINDS = st.sampled_from(["classic", "unframed", "silent", "glued", "capable", "telnet", "irc", "irc"])
 NAMES = st.sampled_from(sorted(SPELT)) | st.sampled_from([name for name in SPELT if SPELT[name].look == "scope"])
 WORDS = st.sampled_from(TEXTS)
 CUTS = st.integers(min_value=0, max_value=150)
@@ -76,11 +83,16 @@ class Far:
             self.expected.append((f"{who} {msg}",))
         elif self.kind == "capable":
             self.expected.append((msg, sender, to, op, cid))
+        elif self.kind == "irc" and to == "Everyone":
+            self.expected.append((msg, sender, "$*"))
         else:
             self.expected.append((msg, sender, to))
 
-    def told(self, msg: str, op: str = "ok", cid: str = "") -> None:
-        """The server should say this."""
+    def told(self, msg: str, op: str = "ok", cid: str = "", *irc: str) -> None:
+        """The server should say this; in IRC it should send lines with these commands or numerics."""
+        if self.kind == "irc":
+            self.expected += [(command,) for command in irc]
+            return
         self.expect("SERVER", self.name.shown, msg, op, cid)
 
     def seen(self) -> Iterator[tuple[str, ...]]:
@@ -94,6 +106,9 @@ class Far:
                     lines.append(row)
             yield from ((line,) for line in lines)
             return
+        if self.kind == "irc":
+            yield from self._irc_lines()
+            return
         for one in self.wire.packets():
             sender, x = one["from"], one.get("x")
             assert sender["ip"] == ("0.0.0.0" if sender["name"] == "SERVER" else "10.0.0.7")  # noqa: S104 (the contract's)
@@ -103,9 +118,25 @@ class Far:
             else:
                 yield one["msg"], sender["name"], one["to"]
 
+    def _irc_lines(self) -> Iterator[tuple[str, ...]]:
+        """Messages whole, however many lines they take; of other lines the command or the numeric."""
+        pieces: list[str] = []
+        for line in self.wire.bytes().decode().split("\r\n")[:-1]:
+            assert len(line.encode()) <= MAX_LINE
+            said = SAID.fullmatch(line)
+            if line == PING:
+                self.wire.send(b"PONG :irc.lan\r\n")
+            elif said is None:
+                yield (line.removeprefix(":irc.lan ").split(" ")[line.startswith(":") and ":irc.lan" not in line],)
+            elif len(line.encode()) >= FULL:
+                pieces.append(said["text"])
+            else:
+                yield "".join([*pieces, said["text"]]), said["sender"], said["to"]
+                pieces = []
+
     def send(self, data: bytes, cut: int = 0) -> None:
         """Send a packet, or what a person types, as its kind does, in two segments."""
-        data += b"" if self.kind == "unframed" else b"\r\n" if self.kind == "telnet" else b"\n"
+        data += b"" if self.kind == "unframed" else b"\r\n" if self.kind in ("telnet", "irc") else b"\n"
         self.wire.send(data[:cut], data[cut:])
 
 
@@ -125,7 +156,8 @@ class Chat(RuleBasedStateMachine):
 
     def connect(self, kind: str) -> Far:
         """A connection without a name."""
-        wire = Wire(self.router, self.clock, TelnetProtocol if kind == "telnet" else ChatProtocol)
+        protocol = TelnetProtocol if kind == "telnet" else ChatProtocol
+        wire = IrcWire(self.router, self.clock) if kind == "irc" else Wire(self.router, self.clock, protocol)
         self.wires.append(wire)
         assert wire.bytes() == (b"Your name: " if kind == "telnet" else b"")
         return Far(wire, "unframed" if kind in ("silent", "glued") else kind)
@@ -136,6 +168,8 @@ class Chat(RuleBasedStateMachine):
         far, name = self.connect(kind), SPELT.get(spelling)
         taken = name is not None and any(name.collides(other.name) for other in self.here.values())
         data = spelling.encode()
+        if kind == "irc":  # (with a space, only the first word would be the nick)
+            data = b"NICK " + data.replace(b" ", b"#") + b"\r\nUSER u 0 * :U"
         if kind == "capable":
             data += b"\n" + HELLO
         if kind == "glued":
@@ -166,10 +200,17 @@ class Chat(RuleBasedStateMachine):
 
     def welcomed(self, far: Far) -> None:
         """A name, or a hello, was accepted."""
+        if far.kind == "irc":
+            assert f":irc.lan 001 {far.name.shown} " in far.wire.bytes().decode()
+            return
         far.told(f"Welcome {far.name.shown}! Send /help to see the commands. {self.online(far.name.key)}", "welcome")
 
     def turned_away(self, far: Far, why: str) -> None:
         """No name: a packet to Guest, and the end; a person may try again, and does not."""
+        if far.kind == "irc":
+            assert re.search(r":irc\.lan 43[23] \* ", far.wire.bytes().decode())
+            far.wire.lose()
+            return
         if far.kind == "capable":
             far.kind = "classic"  # no hello was accepted
         far.expect("SERVER", "Guest", why)
@@ -188,7 +229,7 @@ class Chat(RuleBasedStateMachine):
         """Somebody says nothing: not for long, at the JSON door."""
         far = self.connect(kind)
         far.wire.wait(10.1)
-        if kind == "telnet":
+        if kind in ("telnet", "irc"):
             far.wire.lose()
         else:
             self.turned_away(far, "No name came within 10 seconds. Connect again and send your name first.")
@@ -213,6 +254,9 @@ class Chat(RuleBasedStateMachine):
         if far.kind == "telnet":
             to = to.replace(" ", "_")  # a name ends there
             far.send(f"/pm {to} {text}".encode(), cut)
+        elif far.kind == "irc":
+            to = to.replace(" ", "_")
+            far.send(f"PRIVMSG {to} :{text}".encode(), cut)
         else:
             far.send(packet(to, text, claim, **({"cid": cid} if cid else {})), cut)
         self.relayed(far, to, text, cid, claim)
@@ -224,7 +268,7 @@ class Chat(RuleBasedStateMachine):
         if far.kind == "capable" and claim and claim.lower() != far.name.key:
             far.told(f"You are {far.name.shown}; a packet that claims another name is not passed on.", "fail", cid)
         elif recipient is None:
-            far.told(f"The user {to} is not available. Send /list to see who is.", "fail", cid)
+            far.told(f"The user {to} is not available. Send /list to see who is.", "fail", cid, "401")
         else:
             recipient.expect(far.name.shown, recipient.name.shown, text)
             if cid:
@@ -233,8 +277,10 @@ class Chat(RuleBasedStateMachine):
     @precondition(lambda self: self.here)
     @rule(who=WHO, text=WORDS | st.just(" "), cut=CUTS, command=st.booleans())
     def everyone(self, who: int, text: str, cut: int, command: bool) -> None:
-        """A word to everyone else."""
+        """A word to everyone else, which IRC clients don't say."""
         far = self.someone(who)
+        if far.kind == "irc":
+            return
         far.junk = False
         cid = self.cid(far)
         typed = far.kind == "telnet"
@@ -258,6 +304,11 @@ class Chat(RuleBasedStateMachine):
     def list(self, who: int, prefix: str, cut: int) -> None:
         """Somebody asks who is here."""
         far = self.someone(who)
+        if far.kind == "irc":
+            here = [name.shown for name in SPELT.values() if name.key in self.here]
+            far.send(f"ISON :{' '.join(here)}".encode(), cut)
+            far.told("", "", "", "421")
+            return
         far.junk = False
         cid = self.cid(far)
         if far.kind == "telnet":
@@ -285,27 +336,30 @@ class Chat(RuleBasedStateMachine):
         far.junk = False
         cid = self.cid(far)
         data = packet("/name", spelling, **({"cid": cid} if cid else {}))
+        if far.kind == "irc":
+            spelling = spelling.replace(" ", "#")
+            data = f"NICK {spelling}".encode()
         far.send(f"/name {spelling}".encode() if far.kind == "telnet" else data, cut)
         others = [other.name for other in self.here.values() if other is not far]
         if name is None:
-            far.told("The name you asked for ...", "fail", cid)
+            far.told("The name you asked for ...", "fail", cid, "432")
         elif name.shown == far.name.shown:
             far.told(f"You are called {name.shown} already.", "fail", cid)
         elif any(map(name.collides, others)):
             same = any(name.key == other.key for other in others)
             why = "is already taken" if same else "looks like another that is taken"
-            far.told(f"The name {name.shown} {why}...", "fail", cid)
+            far.told(f"The name {name.shown} {why}...", "fail", cid, "433")
         else:
             del self.here[far.name.key]
             far.name = name
             self.here[name.key] = far
-            far.told(f"You are called {name.shown} now.", "ok", cid)
+            far.told(f"You are called {name.shown} now.", "ok", cid, "NICK")
 
-    @precondition(lambda self: any(far.kind != "telnet" for far in self.here.values()))
+    @precondition(lambda self: any(far.kind not in ("telnet", "irc") for far in self.here.values()))
     @rule(who=WHO, cut=CUTS)
     def hello(self, who: int, cut: int) -> None:
         """Somebody asks for more than the classic protocol, perhaps for the second time."""
-        can = [far for far in self.here.values() if far.kind != "telnet"]
+        can = [far for far in self.here.values() if far.kind not in ("telnet", "irc")]
         far = can[who % len(can)]
         far.send(HELLO, cut)
         far.junk = False
@@ -323,6 +377,10 @@ class Chat(RuleBasedStateMachine):
         if far.kind == "telnet":
             far.send(b"/nonsense " + bad, cut)
             far.told("There is no command /nonsense. Send /help to see those there are.")
+            return
+        if far.kind == "irc":
+            far.send(b"NONSENSE " + bad, cut)
+            far.told("", "", "", "FAIL" if bad == b"\xff" else "421")
             return
         if far.kind == "unframed":
             bad = bad.replace(b'"{"', b'"')  # this would begin an object
@@ -349,11 +407,12 @@ class Chat(RuleBasedStateMachine):
     def quit(self, who: int, cut: int, more: bool) -> None:
         """Somebody says goodbye, and perhaps more, which is for nobody."""
         far = self.someone(who)
-        data = b"/quit" if far.kind == "telnet" else packet("/QUIT", "so long")
-        if more and far.kind != "telnet":
+        typed = {"telnet": b"/quit", "irc": b"QUIT :so long"}
+        data = typed.get(far.kind) or packet("/QUIT", "so long")
+        if more and far.kind not in typed:
             data += (b"" if far.kind == "unframed" else b"\n") + packet("everyone", "too late")
         far.send(data, cut)
-        far.told("Goodbye", "bye")
+        far.told("Goodbye", "bye", "", "ERROR")
         self.forget(far)
 
     @precondition(lambda self: self.here)
@@ -370,7 +429,8 @@ class Chat(RuleBasedStateMachine):
         """Somebody stops sending, with a last packet that has no end; only a capable client's must have one."""
         far = self.someone(who)
         if last_word:
-            far.wire.send(f"/pm {to} last".encode() if far.kind == "telnet" else packet(to, "last"))
+            typed = {"telnet": f"/pm {to} last".encode(), "irc": f"PRIVMSG {to} :last".encode()}
+            far.wire.send(typed.get(far.kind) or packet(to, "last"))
             if far.kind != "capable":
                 self.relayed(far, to, "last", "")
         far.wire.connection.readConnectionLost()
@@ -404,7 +464,7 @@ class Chat(RuleBasedStateMachine):
                 assert one[0].startswith(other[0][:-3])
                 assert one[1:] == other[1:]
             else:
-                assert one == other
+                assert one == other, (far.kind, seen, expected)
         assert len(seen) == len(expected), (seen, expected)
 
     @invariant()
@@ -428,15 +488,15 @@ class Chat(RuleBasedStateMachine):
         assert [wire for wire in self.wires if wire.factory.connections] == [wire for wire in self.wires if wire in open_now]
 
     def teardown(self) -> None:
-        """At the end nothing is left, and no timer but presence's, which ends by itself."""
+        """At the end nothing is left, and no timer but those of presence and the keepalive, which end by themselves."""
         for far in (*self.here.values(), *self.closing):
             far.wire.lose()
         assert not [*self.router.chat.online]
         assert not any(wire.factory.connections for wire in self.wires)
         self.clock.advance(0.01)
-        assert [call for call in self.clock.getDelayedCalls() if "Presence" not in repr(call)] == []
-        self.clock.advance(2)
-        self.clock.advance(2)
+        assert [call for call in self.clock.getDelayedCalls() if not re.search("Presence|Keepalive", repr(call))] == []
+        for _ in range(10):
+            self.clock.advance(2)
         assert not self.clock.getDelayedCalls()
 
 
