@@ -307,7 +307,7 @@ class Chat(RuleBasedStateMachine):
         if far.kind == "irc":
             here = [name.shown for name in SPELT.values() if name.key in self.here]
             far.send(f"ISON :{' '.join(here)}".encode(), cut)
-            far.told("", "", "", "421")
+            far.told("", "", "", "303")
             return
         far.junk = False
         cid = self.cid(far)
