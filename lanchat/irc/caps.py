@@ -15,6 +15,7 @@ CAPS = {
     "draft/channel-rename": "a room that has another name",
     "draft/chathistory": "earlier messages with CHATHISTORY",
     "draft/message-redaction": "messages that are withdrawn",
+    "draft/multiline": "messages of several lines",
     "draft/no-implicit-names": "the same as no-implicit-names",
     "draft/read-marker": "up to where you have read, on all your devices",
     "echo-message": "your own messages, once they are stored",

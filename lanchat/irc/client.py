@@ -19,6 +19,7 @@ from lanchat.irc.command import Fail, Numeric, Refused
 from lanchat.irc.event_lines import EventShape
 from lanchat.irc.factory import IrcFactory
 from lanchat.irc.message import InvalidUtf8, LineTooLong, Message, line, split_tags
+from lanchat.irc.multiline import Multiline
 from lanchat.irc.people import mask
 from lanchat.irc.registering import Registering
 from lanchat.irc.request import Request, Said, tagged
@@ -42,8 +43,8 @@ class IrcClient(Connection):
 
     #: Slots take less memory than attributes of which an object has many.
     __slots__ = (
-        "_asked", "_event_shape", "_pages", "_shape", "caps", "gone", "reads_values", "realname", "registering", "request",
-        "said", "serving", "shows_ids", "umodes", "username",
+        "_asked", "_event_shape", "_pages", "_shape", "caps", "gone", "multiline", "reads_values", "realname", "registering",
+        "request", "said", "serving", "shows_ids", "umodes", "username",
     )  # fmt: skip
     factory: IrcFactory
 
@@ -70,6 +71,8 @@ class IrcClient(Connection):
         self._pages: dict[str, list[ServerPacket]] = {}
         #: What it has said, and the core has not acknowledged or refused yet, by cid.
         self.said: dict[str, Said] = {}
+        #: The message of several lines that it has begun.
+        self.multiline: Multiline | None = None
 
     @property
     def server(self) -> IrcServer:

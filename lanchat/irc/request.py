@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from itertools import starmap
 from typing import NamedTuple
 
 from lanchat.irc.message import line, written_tags
 from lanchat.protocol.packet import Packet
+
+#: The beginning of a message of several lines, with the name of its batch.
+_MULTILINE = re.compile(rb"^:\S+ BATCH \+(\S+) draft/multiline ")
 
 
 class Request:
@@ -47,12 +52,17 @@ class Request:
     def answer(self, source: str) -> bytes:
         """All lines, or the last ones, as they are sent: one with the label, several as a batch; an ACK if there are none."""
         label = {"label": self.label}
-        if len(self._lines) > 1 or self._begun:
+        if not self._begun and (len(self._lines) == 1 or self._is_message_of_several_lines()):
+            (tags, rest), *others = self._lines
+            return b"".join([tagged({**label, **tags}, rest), *starmap(tagged, others)])
+        if self._lines or self._begun:
             return self.part(source) + line("BATCH", f"-{self._number}", source=source)
-        if self._lines:
-            ((tags, rest),) = self._lines
-            return tagged({**label, **tags}, rest)
         return line("ACK", source=source, tags=label)
+
+    def _is_message_of_several_lines(self) -> bool:
+        """Whether the lines are one batch already, which is to have the label itself (IRCv3 draft "Multiline")."""
+        begin = _MULTILINE.search(self._lines[0][1]) if self._lines else None
+        return begin is not None and b"BATCH -" + begin[1] in self._lines[-1][1]
 
 
 class Said(NamedTuple):

@@ -12,6 +12,7 @@ from lanchat.irc import shapes
 from lanchat.irc.command import IrcCommand
 from lanchat.irc.event_lines import RELEVANT, EventShape
 from lanchat.irc.monitor import Reader
+from lanchat.irc.multiline import Compositions
 from lanchat.irc.people_changes import PeopleChanges
 from lanchat.irc.shapes import Shape
 
@@ -43,6 +44,8 @@ class IrcServer:
         chat.presence.listeners.append(self.people)
         # Ids of requests to the core are unique for good, as the log recognises a message that is sent twice by its id.
         self._prefix, self._numbers = f"irc-{secrets.token_hex(8)}-", count(1)
+        #: How the newest messages of several lines were composed.
+        self.compositions = Compositions()
         self._shapes: dict[frozenset[str], Shape] = {}
         self._event_shapes: dict[frozenset[str], EventShape] = {}
 
@@ -58,7 +61,7 @@ class IrcServer:
         """How messages are written for clients with these capabilities."""
         relevant = caps & shapes.CAPS
         if relevant not in self._shapes:
-            self._shapes[relevant] = Shape(self.name, self.chat.online, relevant)
+            self._shapes[relevant] = Shape(self.name, self.chat.online, self.compositions, relevant)
         return self._shapes[relevant]
 
     def event_shape(self, caps: frozenset[str]) -> EventShape:

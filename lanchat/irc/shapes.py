@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import TypeAlias
+from collections.abc import Iterable, Iterator
+from itertools import count
+from typing import NamedTuple, TypeAlias
 
-from lanchat.irc.formatting import unformatted
+from lanchat.irc import multiline
 from lanchat.irc.message import CONTROLS, END, MAX_LINE
+from lanchat.irc.multiline import Compositions, split_lines
 from lanchat.irc.people import host_of, user_of
 from lanchat.irc.request import tagged
 from lanchat.model.session import Session
@@ -22,7 +25,7 @@ TAGS = "tags"
 #: What is shown as lines that a shape writes: messages, and these.
 OPS = frozenset({None, EDIT, WITHDRAW, REACT, TAGS})
 #: The capabilities that lines differ by.
-CAPS = frozenset({"message-tags", "server-time", "account-tag"})
+CAPS = frozenset({"message-tags", "server-time", "account-tag", "batch", multiline.CAP})
 #: The mode of users that are bots.
 BOT_MODE = "B"
 _NO_X = ServerX()
@@ -33,16 +36,29 @@ _JOINER, _SKIN_COLOURS = "\u200d", "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U00
 Line: TypeAlias = tuple[dict[str, str], bytes]
 
 
+class Piece(NamedTuple):
+    """A piece of a text, which has a line of its own."""
+
+    text: str
+    #: The line, without its tags.
+    rest: bytes
+    #: Whether it goes on with the line of the text that was before it.
+    goes_on: bool
+
+
 class Shape:
     """Writes messages for clients with certain capabilities."""
 
-    def __init__(self, server_name: str, online: OnlineUsers, caps: frozenset[str]) -> None:
+    def __init__(self, server_name: str, online: OnlineUsers, compositions: Compositions, caps: frozenset[str]) -> None:
         self._server_name = server_name
         self._online = online
+        self._compositions = compositions
+        self._has_batches = {"batch", multiline.CAP} <= caps
+        self._numbers = count(1)
         self._has_tags = "message-tags" in caps
         self._has_time = self._has_tags or "server-time" in caps
         self._has_account = "account-tag" in caps
-        self._tagged = bool(caps)
+        self._tagged = bool(caps - {"batch"})
 
     def __call__(self, packet: ServerPacket) -> bytes:
         """A packet as lines."""
@@ -76,9 +92,35 @@ class Shape:
         if x.op in (REACT, TAGS):
             return [(tags | self._tags_of_client(packet, x), f"{source} TAGMSG {to}\r\n".encode())]
         command = "NOTICE" if x.kind == NOTICE or to == EVERYONE else "PRIVMSG"
-        pieces = _texts(packet, x, f"{source} {command} {TO_ALL if to == EVERYONE else to} :")
+        to = TO_ALL if to == EVERYONE else to
+        pieces = self._pieces(packet, x, f"{source} {command} {to} :")
         first = tags | self._id(x) | self._tags_of_client(packet, x)
-        return [(tags if number else first, piece) for number, piece in enumerate(pieces)]
+        if self._has_batches and len(pieces) > 1:
+            return self._batch(first, pieces, source, to)
+        written = [rest for text, rest, _ in pieces if text] or [f"{source} {command} {to} : \r\n".encode()]
+        return [(tags if number else first, rest) for number, rest in enumerate(written)]
+
+    def _batch(self, tags: dict[str, str], pieces: list[Piece], source: str, to: str) -> list[Line]:
+        """A message of several lines as a batch (IRCv3 draft "Multiline")."""
+        name = f"m{next(self._numbers)}"
+        inside = [({"batch": name} | ({multiline.CONCAT: ""} if goes_on else {}), rest) for _, rest, goes_on in pieces]
+        begin, end = f"{source} BATCH +{name} {multiline.CAP} {to}\r\n", f":{self._server_name} BATCH -{name}\r\n"
+        return [(tags, begin.encode()), *inside, ({}, end.encode())]
+
+    def _pieces(self, packet: ServerPacket, x: ServerX, head: str) -> list[Piece]:
+        """The lines of a text, without tags; `head` is what stands before the text."""
+        before, text, after = "", packet.msg, ""
+        if x.op == EDIT:
+            text = f"(edited) {text}"
+        elif x.kind == ACTION and packet.to == EVERYONE:
+            text = f"* {packet.from_.name} {text}"
+        elif x.kind == ACTION:
+            before, after = "\x01ACTION ", "\x01"
+        most = MAX_LINE - len(head.encode()) - len(before) - len(after)
+        if len(text) * 4 <= most and text.isprintable():
+            return [Piece(text or " ", f"{head}{before}{text}{after}\r\n".encode(), False)]
+        cut = cut_lines(self._compositions.lines(text), most)
+        return [Piece(piece, f"{head}{before}{piece}{after}\r\n".encode(), goes_on) for piece, goes_on in cut]
 
     def _source(self, packet: ServerPacket, session: Session | None) -> str:
         if packet.from_ == SERVER:
@@ -114,34 +156,26 @@ class Shape:
         return (self._id(x) if x.op == TAGS else {}) | tags | (x.tags or {})
 
 
-def _texts(packet: ServerPacket, x: ServerX, head: str) -> list[bytes]:
-    """The lines of a text, without tags; `head` is what stands before the text."""
-    before, text, after = "", packet.msg, ""
-    if x.op == EDIT:
-        text = f"(edited) {text}"
-    elif x.kind == ACTION and packet.to == EVERYONE:
-        text = f"* {packet.from_.name} {text}"
-    elif x.kind == ACTION:
-        before, after = "\x01ACTION ", "\x01"
-    pieces = split_text(text, MAX_LINE - len(head.encode()) - len(before) - len(after))
-    return [f"{head}{before}{piece}{after}\r\n".encode() for piece in pieces]
-
-
 def split_text(text: str, most: int) -> list[str]:
     """A text, without formatting, in pieces of at most so many bytes, one for each line.
 
     They end at ends of lines, at spaces if possible, and otherwise between characters; marks stay with their letter.
     """
-    if len(text) * 4 <= most and text.isprintable():
-        return [text]
-    pieces = []
-    for part in unformatted(text).replace("\0", " ").splitlines():
-        while len(data := part.encode()) > most:
-            piece = _first(data[:most].decode(errors="ignore"), part)
-            pieces.append(piece)
-            part = part[len(piece) :]  # noqa: PLW2901 (what is left of it)
-        pieces.append(part)
-    return [piece for piece in pieces if piece] or [" "]
+    return [piece for piece, _ in cut_lines(([line] for line in split_lines(text)), most) if piece] or [" "]
+
+
+def cut_lines(lines: Iterable[Iterable[str]], most: int) -> Iterator[tuple[str, bool]]:
+    """Lines, each of some pieces, in pieces of at most so many bytes; and whether each one goes on with the line before it."""
+    for line in lines:
+        goes_on = False
+        for given in line:
+            piece = given
+            while len(data := piece.encode()) > most:
+                first = _first(data[:most].decode(errors="ignore"), piece)
+                yield first, goes_on
+                piece, goes_on = piece[len(first) :], True
+            yield piece, goes_on
+            goes_on = True
 
 
 def _first(fitting: str, part: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lanchat.irc import caps, numerics
+from lanchat.irc import caps, multiline, numerics
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import IrcCommand, Numeric
 from lanchat.irc.message import MAX_LINE, Message
@@ -23,7 +23,7 @@ CAP_NOTIFY = "cap-notify"
 
 def offered(client: IrcClient) -> dict[str, str]:
     """The capabilities that a client is offered, with their values."""
-    found = dict.fromkeys(caps.CAPS, "")
+    found = dict.fromkeys(caps.CAPS, "") | {multiline.CAP: multiline.VALUE}
     if mechs := mechanisms(client):
         found[caps.SASL] = ",".join(mechs)
     if not takes_passwords(client):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from lanchat.irc import numerics
+from lanchat.irc import multiline, numerics
 from lanchat.irc.client import NOBODY, IrcClient
 from lanchat.irc.command import IrcCommand, Numeric
 from lanchat.irc.formatting import unformatted
 from lanchat.irc.message import MAX_LINE, Message, line
+from lanchat.irc.multiline import Multiline
 from lanchat.irc.packets import shown_target
 from lanchat.irc.request import Said
 from lanchat.irc.shapes import TO_ALL
@@ -29,6 +30,9 @@ _REPLIES, _REACT, _UNREACT = ("+reply", "+draft/reply"), "+draft/react", "+draft
 
 
 def _privmsg(client: IrcClient, message: Message) -> None:
+    if message.tags and "batch" in message.tags and multiline.CAP in client.caps:
+        _take_line(client, message, message.tags["batch"])
+        return
     client.forget_said()
     targets = _targets(message)
     text = message.params[1] if len(message.params) > 1 else ""
@@ -44,6 +48,11 @@ def _privmsg(client: IrcClient, message: Message) -> None:
         raise Numeric(numerics.ERR_NOTEXTTOSEND)
     if len(text) > SURE_TO_FIT and kind != NOTICE:
         _check_length(client, targets, message.params[1])
+    say(client, message, targets, text, kind)
+
+
+def say(client: IrcClient, message: Message, targets: list[str], text: str, kind: str | None) -> None:
+    """Say a text of this kind; the line has its tags."""
     tags, re = _tags(client, message)
     for target in targets:
         to = EVERYONE if target == TO_ALL else target
@@ -75,6 +84,56 @@ def _tagmsg(client: IrcClient, message: Message) -> None:
         return
     for target in targets:
         _hand_in(client, message, target, _signal(client, target, tags, re))
+
+
+# Messages of several lines.
+
+
+def _batch(client: IrcClient, message: Message) -> None:
+    if multiline.CAP not in client.caps:
+        raise Numeric(numerics.ERR_UNKNOWNCOMMAND, message.command)
+    name, *rest = message.params
+    if name.startswith("-"):
+        _end_batch(client, name[1:])
+    elif client.multiline is not None or len(rest) < 2 or rest[0] != multiline.CAP or " " in rest[1]:
+        client.fail("BATCH", multiline.INVALID, f"Begin one message of several lines: BATCH +1 {multiline.CAP} <target>")
+    else:
+        client.multiline = Multiline(message, client.request)
+        client.request = None  # (it is answered at the end)
+
+
+def _take_line(client: IrcClient, message: Message, name: str) -> None:
+    """Take a line of a batch."""
+    batch = client.multiline
+    if batch is None or batch.name != name:
+        _refuse_batch(client, multiline.INVALID, "No such batch was begun.")
+    elif not batch.is_refused and (wrong := batch.add(message)):
+        _refuse_batch(client, *wrong)
+
+
+def _end_batch(client: IrcClient, name: str) -> None:
+    batch = client.multiline
+    if batch is None or batch.name != name:
+        _refuse_batch(client, multiline.INVALID, "No such batch was begun.")
+    elif not batch.is_refused and not batch.text:
+        _refuse_batch(client, multiline.INVALID, "A message has a line that is not blank.")
+    elif not batch.is_refused:
+        client.request = batch.request
+        client.server.compositions.add(batch)
+        begin = Message(batch.command, [batch.target], batch.begin.tags)
+        say(client, begin, [batch.target], batch.text, NOTICE if batch.command == "NOTICE" else None)
+    client.multiline = None
+
+
+def _refuse_batch(client: IrcClient, *wrong: str) -> None:
+    """Answer that a message can't be said; the rest of its batch is ignored."""
+    batch = client.multiline
+    if batch is not None and not batch.is_refused:
+        batch.is_refused, client.request = True, batch.request
+    client.fail("BATCH", *wrong)
+
+
+# What is no message.
 
 
 def _pass_ctcp(client: IrcClient, command: str, target: str, text: str) -> None:
@@ -155,6 +214,7 @@ def _hand_in(client: IrcClient, message: Message, target: str, packet: Packet) -
 
 
 COMMANDS = {
+    "BATCH": IrcCommand(_batch, 1, "+<name> draft/multiline <target>, or -<name>", "say something of several lines"),
     "PRIVMSG": IrcCommand(_privmsg, 0, "<target>{,<target>} <text>", "say something", targets=MAX_TARGETS),
     "NOTICE": IrcCommand(_notice, 0, "<target>{,<target>} <text>", "say something that needs no answer", targets=MAX_TARGETS),
     "TAGMSG": IrcCommand(_tagmsg, 0, "<target>{,<target>}", "tell programs something, such as a reaction", targets=MAX_TARGETS),

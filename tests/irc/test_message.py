@@ -115,7 +115,7 @@ def test_a_user_name_that_is_not_utf_8_is_refused() -> None:
     [
         ("one line", ["one line"]),
         ("one\ntwo\r\n\nthree\n", ["one", "two", "three"]),
-        ("", [""]),
+        ("", [" "]),
         ("\n", [" "]),
         ("a" * 45, ["a" * 20, "a" * 20, "a" * 5]),
         ("words of a text in lines", ["words of a text in ", "lines"]),
