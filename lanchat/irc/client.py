@@ -137,12 +137,6 @@ class IrcClient(Connection):
         if request.is_answered and not self.closed:
             self.outbox.send(request.answer(self.server.name))
 
-    def forget_said(self) -> None:
-        """Forget what is stored by now, if the core acknowledges nothing, as the client has not asked for that."""
-        if self.session is not None and not self.session.has_cap("ack"):
-            while len(self.said) > self.session.pending:
-                del self.said[next(iter(self.said))]
-
     @contextmanager
     def batch(self, kind: str, *params: str) -> Iterator[dict[str, str]]:
         """Send what the block sends as a batch, if the client knows batches: with these tags (IRCv3 "Batch")."""

@@ -23,6 +23,10 @@ _ESCAPES = {";": r"\:", " ": r"\s", "\\": r"\\", "\r": r"\r", "\n": r"\n"}
 _UNESCAPES = {written[1]: char for char, written in _ESCAPES.items()}
 _ESCAPED = re.compile(r"[; \\\r\n]")
 _ESCAPE = re.compile(r"\\(.?)", re.DOTALL)
+# Colours with their numbers, other codes, and the character that CTCP is written with.
+_FORMATTING = re.compile(
+    "\x03(?:[0-9]{1,2}(?:,[0-9]{1,2})?)?|\x04(?:[0-9A-Fa-f]{6}(?:,[0-9A-Fa-f]{6})?)?|[\x01\x02\x0f\x11\x16\x1d-\x1f]"
+)
 #: What can't be a part of a line.
 _UNSENDABLE = re.compile("[\0\r\n]")
 #: Commands and numerics whose last parameter is a text or a list. It always has a colon before it, which some clients need.
@@ -117,6 +121,11 @@ def parse_tags(written: str) -> dict[str, str]:
         if name:
             tags[name] = _ESCAPE.sub(lambda found: _UNESCAPES.get(found[1], found[1]), value) if "\\" in value else value
     return tags
+
+
+def unformatted(text: str) -> str:
+    """A text without formatting (https://modern.ircdocs.horse/formatting), and without what could begin or end CTCP."""
+    return text if text.isprintable() else _FORMATTING.sub("", text)
 
 
 def line(command: str, *params: str, source: str = "", tags: Mapping[str, str] | None = None) -> bytes:

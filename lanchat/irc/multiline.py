@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from lanchat.irc.formatting import unformatted
-from lanchat.irc.message import Message
+from lanchat.irc.message import Message, unformatted
 from lanchat.irc.request import Request
 from lanchat.protocol.packet import MAX_MSG
 

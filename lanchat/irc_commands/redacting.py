@@ -6,8 +6,7 @@ from lanchat.commands.moderation import MAX_REASON
 from lanchat.irc import numerics
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import Fail, IrcCommand, Numeric, Refused
-from lanchat.irc.formatting import unformatted
-from lanchat.irc.message import Message
+from lanchat.irc.message import Message, unformatted
 from lanchat.irc.packets import shown_target
 from lanchat.protocol.entry import Entry
 from lanchat.protocol.errors import Forbidden, NoSuchTarget

@@ -5,8 +5,7 @@ from __future__ import annotations
 from lanchat.irc import multiline, numerics
 from lanchat.irc.client import NOBODY, IrcClient
 from lanchat.irc.command import IrcCommand, Numeric
-from lanchat.irc.formatting import unformatted
-from lanchat.irc.message import MAX_LINE, Message, line
+from lanchat.irc.message import MAX_LINE, Message, line, unformatted
 from lanchat.irc.multiline import Multiline
 from lanchat.irc.packets import shown_target
 from lanchat.irc.request import Said
@@ -29,11 +28,18 @@ _NO_NAMES = "/@$"
 _REPLIES, _REACT, _UNREACT = ("+reply", "+draft/reply"), "+draft/react", "+draft/unreact"
 
 
+def forget_said(client: IrcClient) -> None:
+    """Forget what is stored by now, if the core acknowledges nothing, as the client has not asked for that."""
+    if client.session is not None and not client.session.has_cap("ack"):
+        while len(client.said) > client.session.pending:
+            del client.said[next(iter(client.said))]
+
+
 def _privmsg(client: IrcClient, message: Message) -> None:
     if message.tags and "batch" in message.tags and multiline.CAP in client.caps:
         _take_line(client, message, message.tags["batch"])
         return
-    client.forget_said()
+    forget_said(client)
     targets = _targets(message)
     text = message.params[1] if len(message.params) > 1 else ""
     kind = NOTICE if message.command == "NOTICE" else None
@@ -76,7 +82,7 @@ def _notice(client: IrcClient, message: Message) -> None:
 def _tagmsg(client: IrcClient, message: Message) -> None:
     if "message-tags" not in client.caps:
         raise Numeric(numerics.ERR_UNKNOWNCOMMAND, message.command)
-    client.forget_said()
+    forget_said(client)
     targets = _targets(message)
     tags, re = _tags(client, message)
     tags = (tags or {}) | {name: value for name, value in (message.tags or {}).items() if re and name in _REPLIES}

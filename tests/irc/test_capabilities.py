@@ -38,7 +38,8 @@ def offered(lines: list[str]) -> dict[str, str]:
 
 def test_all_are_offered_in_lines_that_are_short_enough(chat: tuple[Router, Clock]) -> None:
     told = IrcWire(*chat).ask("CAP LS 302")
-    assert offered(told) == dict.fromkeys(CAPS, "") | {"sasl": "PLAIN"}
+    values = {"sasl": "PLAIN", "draft/multiline": "max-bytes=16384,max-lines=64"}
+    assert offered(told) == dict.fromkeys(CAPS, "") | values
     assert all(len(line.encode()) <= MAX_LINE for line in told)
     assert all(line.startswith(":irc.lan CAP * LS * :") for line in told[:-1])
     assert told[-1].startswith(":irc.lan CAP * LS :")

@@ -7,6 +7,7 @@ from twisted.internet.task import Clock
 
 from lanchat.core.router import Router
 from lanchat.irc.client import IrcClient
+from lanchat.irc_commands.speaking import forget_said
 from lanchat.protocol.errors import Muted
 from lanchat.protocol.packet import Packet, Sender
 from tests.fakes import FakeStore, User
@@ -196,7 +197,7 @@ def test_what_was_said_is_forgotten_once_it_is_stored_or_refused(chat: tuple[Rou
         ):
             ann.ask(text)
         assert isinstance(ann.connection, IrcClient)
-        ann.connection.forget_said()
+        forget_said(ann.connection)
         assert ann.connection.said == {}
         ann.lose()
 
