@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator
-from itertools import count
+from itertools import chain, count
 from typing import NamedTuple, TypeAlias
 
 from lanchat.irc import multiline
@@ -26,6 +26,8 @@ TAGS = "tags"
 OPS = frozenset({None, EDIT, WITHDRAW, REACT, TAGS})
 #: The capabilities that lines differ by.
 CAPS = frozenset({"message-tags", "server-time", "account-tag", "batch", multiline.CAP})
+#: Characters of the tags of a client that are written on each line of a long text, and not only on the first one.
+MAX_REPEATED = 60
 #: The mode of users that are bots.
 BOT_MODE = "B"
 _NO_X = ServerX()
@@ -98,7 +100,10 @@ class Shape:
         if self._has_batches and len(pieces) > 1:
             return self._batch(first, pieces, source, to)
         written = [rest for text, rest, _ in pieces if text] or [f"{source} {command} {to} : \r\n".encode()]
-        return [(tags if number else first, rest) for number, rest in enumerate(written)]
+        further = tags
+        if self._has_tags and x.tags and sum(map(len, chain(*x.tags.items()))) <= MAX_REPEATED:
+            further = tags | x.tags
+        return [(further if number else first, rest) for number, rest in enumerate(written)]
 
     def _batch(self, tags: dict[str, str], pieces: list[Piece], source: str, to: str) -> list[Line]:
         """A message of several lines as a batch (IRCv3 draft "Multiline")."""

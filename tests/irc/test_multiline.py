@@ -55,8 +55,8 @@ def test_a_message_of_several_lines_is_one(chat: tuple[Router, Clock], ann: IrcW
     assert echo[0].startswith(f"@label=x;{TIME};msgid=e1.1;+a=b {ANN} BATCH +")
     assert pat.lines() == [
         f"@{TIME};msgid=e1.1;+a=b {ANN} PRIVMSG #ops :one",
-        f"@{TIME} {ANN} PRIVMSG #ops :two ",
-        f"@{TIME} {ANN} PRIVMSG #ops :three",
+        f"@{TIME};+a=b {ANN} PRIVMSG #ops :two ",
+        f"@{TIME};+a=b {ANN} PRIVMSG #ops :three",
     ]
     assert zoe.msgs() == ["one\n\ntwo three"]
 
