@@ -145,7 +145,7 @@ def _rank_guest(room: Room, guest: Session, rank: Rank) -> None:
     """Give a guest a rank, which ends when they leave. Raises `Forbidden`."""
     owners = [*room.ranks.values(), *room.guest_ranks.values()].count(Rank.OWNER)
     before = room.rank_of(guest)
-    if before is Rank.OWNER > rank and owners == 1:
+    if before is Rank.OWNER > rank and owners == 1 and not room.rules.temporary:
         raise Forbidden(LAST_OWNER)
     if rank is Rank.OWNER > before and not room.rules.temporary:
         raise Forbidden("A guest can't be an owner, as a guest's rank ends with the connection. Ask them to /register.")

@@ -183,12 +183,14 @@ def _target(chat: Chat, by: Actor, request: ModerationRequest) -> tuple[Room | N
 def _is_above(by: Actor, whom: Account | Session, room: Room | None, one: bool) -> bool:
     """Whether somebody may decide about somebody. In a room owners and operators may do so about whoever has a lower rank.
 
-    `one` says whether that one is meant by name: what is decided about masks and addresses spares a room's operators.
+    In a temporary room owners may do so about each other, too, as there they are what IRC calls operators. `one` says whether
+    that one is meant by name: what is decided about masks and addresses spares a room's operators.
     """
     if room is None or by.role >= Role.MODERATOR:
         return by.role is Role.OPERATOR or whom.role < by.role
     rank = room.rank_of(by.session) if by.session is not None else Rank.NONE
-    return room.rank_of(whom) < (rank if one else Rank.OPERATOR) and whom.role < Role.MODERATOR
+    is_equal = one and room.rules.temporary and rank is Rank.OWNER
+    return (is_equal or room.rank_of(whom) < (rank if one else Rank.OPERATOR)) and whom.role < Role.MODERATOR
 
 
 def _hit(chat: Chat, room: Room | None, target: Target) -> list[Session]:

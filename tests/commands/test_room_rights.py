@@ -405,6 +405,20 @@ def test_who_joins_a_room_that_is_not_there_makes_one_that_ends_with_its_last_me
     assert rows("SELECT name FROM rooms").fetchall() == []
 
 
+def test_owners_of_a_temporary_room_decide_about_each_other_and_the_last_one_may_give_that_up(open_router: Router) -> None:
+    bob, eve = guest(open_router, "bob", "#new"), guest(open_router, "eve", "#new")
+    room = open_router.chat.rooms.get("#new", bob.session)
+    ask(bob, "/rank", "#new eve owner")
+    assert ask(eve, "/kick", "#new bob").startswith("bob was taken out of #new by eve.")
+    assert ask(eve, "/mute", "#new eve") == "FORBIDDEN", "nobody decides about themselves"
+    assert ask(eve, "/rank", "#new eve none") == "eve is without a rank in #new now."
+    assert not room.rank_of(eve.session)
+    mod = person(open_router, "mod", Role.MODERATOR).hello("id")
+    ask(mod, "/join", "#new")
+    ask(mod, "/rank", "#new eve owner")
+    assert ask(eve, "/kick", "#new mod") == "FORBIDDEN", "nor about the server's moderators"
+
+
 @pytest.mark.parametrize("name", ["#new", "#größe"])
 def test_of_two_who_make_one_room_at_once_the_second_joins_it(open_router: Router, name: str) -> None:
     bob, zoe = User(open_router, "bob").hello("id"), person(open_router, "zoe", Role.USER).hello("id")
