@@ -30,7 +30,7 @@ def tokens(client: IrcClient) -> dict[str, str]:
         "CHANMODES": "b,k,l,Rimnst",
         "CHANNELLEN": str(MAX_NAME + 1),
         "CHANTYPES": "#",
-        "ELIST": "MNU",
+        "ELIST": "CMNTU",
         "KICKLEN": str(MAX_REASON),
         "MODES": "20",
         "MONITOR": str(MAX_WATCHED),

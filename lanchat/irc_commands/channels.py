@@ -10,7 +10,6 @@ from lanchat.irc.command import Fail, IrcCommand, Numeric, Refused
 from lanchat.irc.message import Message
 from lanchat.irc.names import show_names, show_topic
 from lanchat.irc_commands.rooms import (
-    MAX_CHANNELS,
     as_param,
     check_in,
     find_person,
@@ -155,7 +154,8 @@ async def _rename(client: IrcClient, message: Message) -> None:
 
 COMMANDS = {
     "TOPIC": IrcCommand(_topic, 1, "<channel> [<topic>]", "show the topic of a channel, or set it"),
-    "NAMES": IrcCommand(_names, 0, "[<channel>{,<channel>}]", "show who is in a channel", targets=MAX_CHANNELS),
+    # (It takes several, too, but programs that ask for several expect one end of all lists, and others one of each.)
+    "NAMES": IrcCommand(_names, 0, "[<channel>{,<channel>}]", "show who is in a channel"),
     "INVITE": IrcCommand(_invite, 0, "[<nick> <channel>]", "invite somebody to a channel, or show where you are invited"),
     "KICK": IrcCommand(_kick, 2, "<channel> <nick>{,<nick>} [<reason>]", "take people out of a channel", targets=MAX_KICKED),
     "RENAME": IrcCommand(_rename, 2, "<channel> <new name> [<reason>]", "give a channel another name"),

@@ -15,8 +15,6 @@ from lanchat.irc.message import Message
 from lanchat.model.room import Room, room_key
 from lanchat.protocol.spelling import key
 
-#: What one may ask for: masks (M), masks that do not match (N), numbers of people (U), and the ages of rooms and topics (C, T).
-ELIST = "CMNTU"
 #: How many conditions one LIST may have, and how many characters each has.
 MAX_CONDITIONS, MAX_LENGTH = 20, 100
 

@@ -62,10 +62,20 @@ class Server:
 class Servers:
     """Starts servers, faster than each of them could start by itself (tests/irc/twistd.py)."""
 
-    def __init__(self) -> None:
-        command = [os.environ["LANCHAT_PYTHON"], "-m", "tests.irc.twistd"]
+    def __init__(self, faketime: str | None) -> None:
+        """With `faketime` their clock goes as that program is told (faketime(1)), except that timers are true."""
+        under = ["faketime", "-f", faketime] if faketime else []
+        command = [*under, os.environ["LANCHAT_PYTHON"], "-m", "tests.irc.twistd"]
+        env = os.environ | {"FAKETIME_DONT_FAKE_MONOTONIC": "1"}
         self._process = subprocess.Popen(  # noqa: S603 (ours)
-            command, cwd=ROOT, text=True, bufsize=1, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+            command,
+            cwd=ROOT,
+            env=env,
+            text=True,
+            bufsize=1,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
         )
 
     def start(self, arguments: list[str], log: Path) -> Server:
@@ -77,9 +87,9 @@ class Servers:
 
 
 @cache
-def _servers() -> Servers:
+def _servers(faketime: str | None) -> Servers:
     """What starts the servers of all tests in this process."""
-    return Servers()
+    return Servers(faketime)
 
 
 class LanchatController(BaseServerController, DirectoryBasedController):  # type: ignore[misc]  # the suite is not there for mypy
@@ -109,8 +119,10 @@ class LanchatController(BaseServerController, DirectoryBasedController):  # type
     optional_behaviors = frozenset(
         {
             OptionalBehaviors.CAP_REQ_MINUS,
+            OptionalBehaviors.ELIST_C,
             OptionalBehaviors.ELIST_M,
             OptionalBehaviors.ELIST_N,
+            OptionalBehaviors.ELIST_T,
             OptionalBehaviors.ELIST_U,
             OptionalBehaviors.INVITE_OVERRIDES_LIMIT,
             OptionalBehaviors.MULTI_JOIN,
@@ -126,12 +138,13 @@ class LanchatController(BaseServerController, DirectoryBasedController):  # type
         for what, wanted in (
             ("TLS", ssl),
             ("a password for all", password),
+            ("time without the program faketime", faketime and shutil.which("faketime") is None),
             ("mail", self.test_config.account_registration_requires_email),
             ("accounts before the registration", self.test_config.account_registration_before_connect),
         ):
             if wanted:
                 raise NotImplementedByController(what)
-        self.hostname, self.port = hostname, port
+        self.hostname, self.port, self.faketime_enabled = hostname, port, bool(faketime)
         self.create_config()
         shutil.copytree(os.environ["LANCHAT_DATA"], self.directory / "data")
         (self.directory / "log").touch()  # (a test may end before the server has begun)
@@ -141,7 +154,7 @@ class LanchatController(BaseServerController, DirectoryBasedController):  # type
         options = {"--data": str(self.directory / "data"), "--irc-name": NAME, "--irc-history": "0", "--rooms-by": "anyone"}
         limits = [word for name in LIFTED for word in ("--limit", f"{name}=off")]
         words = [word for option in (ports | options).items() for word in option]
-        self.proc = _servers().start([*words, *limits], self.directory / "log")
+        self.proc = _servers(faketime).start([*words, *limits], self.directory / "log")
 
     def check_is_alive(self) -> None:
         """Fail if the server has ended by itself, and say what its log says."""
