@@ -1,4 +1,7 @@
-"""Bans: the masks of IRC, `nick!user@host`, and the targets of bans that the core knows: names, masks of names, networks."""
+"""Bans: the masks of IRC, `nick!user@host`, and the targets of bans that the core knows: names, masks of names, networks.
+
+`~a:bob` is a ban of the account bob, and not of a guest of that name (IRCv3 "Account extban").
+"""
 
 from __future__ import annotations
 
@@ -13,17 +16,22 @@ from lanchat.protocol.packet import is_visible
 #: What is in addresses and in networks, and in no name.
 _NETWORK = re.compile(r"[0-9.]*\.[0-9.*]+(?:/[0-9]+)?|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(?:/[0-9]+)?")
 _MASK = re.compile(r"(?:(?P<nick>[^!@]+)!)?(?:(?P<user>[^!@]*)@)?(?P<rest>[^!@]*)")
+#: What stands before the name of an account: a sign, a letter and a colon.
+EXTBAN_SIGN, ACCOUNT_LETTER = "~", "a"
+_ACCOUNT = f"{EXTBAN_SIGN}{ACCOUNT_LETTER}:"
 #: Characters of a mask, at most.
 MAX_MASK = 100
 
 
 def mask_of(target: str) -> str:
     """The mask for the target of a ban, as the core shows it."""
+    if target.startswith(masks.ACCOUNTS):
+        return _ACCOUNT + target[1:]
     return f"*!*@{host_of(target)}" if _NETWORK.fullmatch(target) else f"{target}!*@*"
 
 
 def target_of(mask: str, channel: str) -> str:
-    """The target of a ban with this mask: a nick, or an address. Raises `Numeric` for a mask that no ban can have.
+    """The target of a ban with this mask: a nick, an account, or an address. Raises `Numeric` for a mask that no ban can have.
 
     The user name is left out: clients put in it what they want. So the ban of `*!ann@10.0.0.7` is one of the address.
     """
@@ -31,6 +39,8 @@ def target_of(mask: str, channel: str) -> str:
     if found is None or len(mask) > MAX_MASK or not is_visible(mask) or " " in mask:
         raise bad_mask(mask, channel, "This is no mask. Ban a nick, as in bob!*@*, or an address, as in *!*@10.0.0.7.")
     nick, user, rest = found["nick"], found["user"], found["rest"]
+    if mask.startswith(_ACCOUNT):
+        return masks.ACCOUNTS + mask[len(_ACCOUNT) :]
     if nick is None and user is None:  # (a nick or a host alone)
         nick, host = ("", rest) if _NETWORK.fullmatch(rest) else (rest, "")
     else:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from lanchat.commands.moderation import MAX_REASON
 from lanchat.commands.presence import MAX_AWAY
 from lanchat.history.pages import MAX_PAGE
+from lanchat.irc.bans import ACCOUNT_LETTER, EXTBAN_SIGN
 from lanchat.irc.client import IrcClient
 from lanchat.irc.monitor import MAX_WATCHED
 from lanchat.model.names import MAX_NAME
@@ -23,6 +24,7 @@ TOKENS = 12
 def tokens(client: IrcClient) -> dict[str, str]:
     """The tokens and their values; "" for those without one."""
     found = {
+        "ACCOUNTEXTBAN": ACCOUNT_LETTER,
         "AWAYLEN": str(MAX_AWAY),
         "BOT": "B",
         "CASEMAPPING": "ascii",
@@ -31,6 +33,7 @@ def tokens(client: IrcClient) -> dict[str, str]:
         "CHANNELLEN": str(MAX_NAME + 1),
         "CHANTYPES": "#",
         "ELIST": "CMNTU",
+        "EXTBAN": f"{EXTBAN_SIGN},{ACCOUNT_LETTER}",
         "KICKLEN": str(MAX_REASON),
         "MODES": "20",
         "MONITOR": str(MAX_WATCHED),

@@ -24,8 +24,8 @@ from lanchat.model.session import Account
 from lanchat.protocol.errors import AuthRequired, Forbidden, NameTaken
 from lanchat.protocol.interfaces import Work
 
-#: How many people one KICK may name.
-MAX_KICKED = 10
+#: How many people one KICK may name, and how many channels one NAMES.
+MAX_KICKED, MAX_NAMES = 10, 4
 
 
 # The topic.
@@ -55,13 +55,14 @@ async def _names(client: IrcClient, message: Message) -> None:
     session, chat = client.session, client.chat
     assert session is not None  # noqa: S101 (only those who are registered ask)
     if message.params:
-        for channel in split_channels(message.params[0]):
+        channels = split_channels(message.params[0], MAX_NAMES)
+        for channel in channels:
             room = chat.rooms.find(channel) if channel else None
-            if room is None or not chat.rooms.is_visible_to(room, session):
-                client.numeric(numerics.RPL_ENDOFNAMES, as_param(channel))
-                continue
-            chat.charge(session, room.people / NAMES_A_PACKET)
-            await show_names(client, room)
+            if room is not None and chat.rooms.is_visible_to(room, session):
+                chat.charge(session, room.people / NAMES_A_PACKET)
+                await show_names(client, room, end=False)
+        # (As it was written: a list of channels has one end.)
+        client.numeric(numerics.RPL_ENDOFNAMES, ",".join(map(as_param, channels)))
         return
     rooms = [room for room in chat.rooms.with_prefix("") if chat.rooms.is_visible_to(room, session)]
     chat.charge(session, sum(1 + room.people for room in rooms) / NAMES_A_PACKET)
@@ -154,8 +155,7 @@ async def _rename(client: IrcClient, message: Message) -> None:
 
 COMMANDS = {
     "TOPIC": IrcCommand(_topic, 1, "<channel> [<topic>]", "show the topic of a channel, or set it"),
-    # (It takes several, too, but programs that ask for several expect one end of all lists, and others one of each.)
-    "NAMES": IrcCommand(_names, 0, "[<channel>{,<channel>}]", "show who is in a channel"),
+    "NAMES": IrcCommand(_names, 0, "[<channel>{,<channel>}]", "show who is in a channel", targets=MAX_NAMES),
     "INVITE": IrcCommand(_invite, 0, "[<nick> <channel>]", "invite somebody to a channel, or show where you are invited"),
     "KICK": IrcCommand(_kick, 2, "<channel> <nick>{,<nick>} [<reason>]", "take people out of a channel", targets=MAX_KICKED),
     "RENAME": IrcCommand(_rename, 2, "<channel> <new name> [<reason>]", "give a channel another name"),

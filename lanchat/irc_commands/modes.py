@@ -14,6 +14,7 @@ from lanchat.irc.command import IrcCommand, Numeric, Refused
 from lanchat.irc.message import Message
 from lanchat.irc.modes import KEY, LIMIT, NO_EXTERNAL, RULES, Change, room_modes, written
 from lanchat.irc_commands.rooms import as_param, check_in, find_person, find_room, has_member, settled
+from lanchat.model.masks import ACCOUNTS, is_mask
 from lanchat.model.room import MARK, Room
 from lanchat.model.room_rules import Rank
 from lanchat.model.sanction import BAN
@@ -166,6 +167,12 @@ async def _change_ban(client: IrcClient, room: Room, change: Change) -> None:
     target = target_of(change.parameter, room.name)
     if client.session is not None and not room.has_rank(client.session, Rank.OPERATOR):
         raise Numeric(numerics.ERR_CHANOPRIVSNEEDED, room.name)
+    if target.startswith(ACCOUNTS) and not is_mask(target) and client.chat.online.account(target[1:]) is None:
+        raise bad_mask(
+            change.parameter,
+            room.name,
+            f"There is no account {as_param(target[1:])}. A ban of the nick is {as_param(target[1:])}!*@*.",
+        )
     try:
         await client.ask("/ban" if change.sign == "+" else "/unban", room=room.name, target=target)
     except Refused as error:
@@ -174,7 +181,7 @@ async def _change_ban(client: IrcClient, room: Room, change: Change) -> None:
                 return  # (there is no such ban)
             raise bad_mask(change.parameter, room.name, str(error)) from None
         raise
-    shown = Change(change.sign, BANS, mask_of(target))
+    shown = Change(change.sign, BANS, mask_of(target if is_mask(target) else target.removeprefix(ACCOUNTS)))
     client.reply("MODE", room.name, *written([shown]), source=client.mask)
 
 

@@ -20,11 +20,11 @@ def as_param(text: str) -> str:
     return visible(text, MAX_PARAM).replace(" ", "_").lstrip(":") or "*"
 
 
-def split_channels(text: str) -> list[str]:
+def split_channels(text: str, most: int = MAX_CHANNELS) -> list[str]:
     """The channels that one command names. Raises `Numeric` if they are too many."""
     channels = text.split(",")
-    if len(channels) > MAX_CHANNELS:
-        raise Numeric(numerics.ERR_TOOMANYTARGETS, as_param(channels[MAX_CHANNELS]))
+    if len(channels) > most:
+        raise Numeric(numerics.ERR_TOOMANYTARGETS, as_param(channels[most]))
     return channels
 
 

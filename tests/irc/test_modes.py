@@ -11,6 +11,7 @@ from lanchat.irc.command import Numeric
 from lanchat.model.session import Role
 from tests.fakes import User
 from tests.irc.wire import IrcWire, make_chat
+from tests.people import person
 
 ANN = ":ann!~ann@10.0.0.7"
 
@@ -133,7 +134,8 @@ def test_all_operators_of_a_temporary_room_may_do_the_same(ann: IrcWire, bob: Ir
     ann.ask("MODE #ops +o bob")
     bob.lines()
     assert bob.ask("MODE #ops -o ann") == [":bob!~bob@10.0.0.7 MODE #ops -o ann"]
-    assert numbers(bob.ask("MODE #ops -o bob")) == ["482"]
+    assert numbers(bob.ask("MODE #ops +o ann", "KICK #ops ann")) == ["MODE", "KICK"]
+    assert numbers(bob.ask("MODE #ops -o bob", "MODE #ops +o bob")) == ["MODE", "482"]
 
 
 def test_who_is_not_there_gets_no_rank(ann: IrcWire, chat: tuple[Router, Clock]) -> None:
@@ -188,6 +190,7 @@ def test_lists_of_exceptions_are_empty(ann: IrcWire) -> None:
         ("*!*@0::1", "0::1", "*!*@0::1"),
         ("*!*@fe80::/10", "fe80::/10", "*!*@fe80::/10"),
         ("1.5", "1.5", "*!*@1.5"),
+        ("~a:bob*", "@bob*", "~a:bob*"),
     ],
 )
 def test_masks_are_nicks_or_addresses(mask: str, target: str, shown: str) -> None:
@@ -195,12 +198,27 @@ def test_masks_are_nicks_or_addresses(mask: str, target: str, shown: str) -> Non
     assert mask_of(target) == shown
 
 
-@pytest.mark.parametrize("mask", ["", "*", "*!*@*", "*!bob@*", "bob!*@10.0.0.7", "a!b!c@d", "a b", "*" * 400, "a\x1b!*@*"])
+@pytest.mark.parametrize(
+    "mask", ["", "*", "*!*@*", "*!bob@*", "bob!*@10.0.0.7", "a!b!c@d", "a b", "*" * 400, "a\x1b!*@*", "~a:a b"]
+)
 def test_other_masks_are_refused(mask: str) -> None:
     with pytest.raises(Numeric) as raised:
         target_of(mask, "#ops")
     assert raised.value.params[:2] == ("#ops", "b")
     assert " " not in raised.value.params[2]
+
+
+def test_a_ban_of_an_account_hits_no_guest_of_that_name(ann: IrcWire, chat: tuple[Router, Clock]) -> None:
+    told = ann.ask("MODE #ops +b ~a:cat")
+    assert told == [":irc.lan 696 ann #ops b ~a:cat :There is no account cat. A ban of the nick is cat!*@*."]
+    person(chat[0], "cat", Role.USER)
+    assert ann.ask("MODE #ops +b-b ~a:cat ~a:cat") == [f"{ANN} MODE #ops +b cat!*@*", f"{ANN} MODE #ops -b cat!*@*"]
+    assert ann.ask("MODE #ops +b ~a:c*", "MODE #ops b")[:2] == [
+        f"{ANN} MODE #ops +b ~a:c*",
+        f":irc.lan 367 ann #ops ~a:c* ann {round(chat[0].chat.now())}",
+    ]
+    assert numbers(IrcWire(*chat, "carl").ask("JOIN #ops")) == ["JOIN", "353", "366"]
+    assert "would hit everybody" in ann.ask("MODE #ops +b ~a:*")[-1]
 
 
 # Users.
