@@ -11,6 +11,7 @@ from lanchat.core.chat import Chat
 from lanchat.irc import shapes
 from lanchat.irc.command import IrcCommand
 from lanchat.irc.event_lines import RELEVANT, EventShape
+from lanchat.irc.markers import Markers
 from lanchat.irc.monitor import Reader
 from lanchat.irc.multiline import Compositions
 from lanchat.irc.people_changes import PeopleChanges
@@ -36,6 +37,8 @@ class IrcServer:
         self.settings = settings
         self.name = settings.name
         self.commands = commands
+        #: Up to when its users have read.
+        self.markers = Markers()
         #: When it began, in seconds since 1970.
         self.created = chat.now()
         #: What its clients are told of people; and those whose registration is not complete.

@@ -34,7 +34,7 @@ async def _chathistory(client: IrcClient, message: Message) -> None:
     name, *rest = message.params
     name = name.upper()
     if name not in _PARAMETERS:
-        raise Fail("INVALID_PARAMS", _shown(name), text="Unknown command")
+        raise Fail("INVALID_PARAMS", as_param(name), text="Unknown command")
     if len(rest) != _PARAMETERS[name]:
         raise Fail("INVALID_PARAMS", name, text=f"{'Insufficient' if len(rest) < _PARAMETERS[name] else 'Too many'} parameters")
     if not _NUMBER.fullmatch(rest[-1]) or not int(rest[-1]):
@@ -58,7 +58,7 @@ async def _found(client: IrcClient, name: str, target: str, places: list[Place |
         if error.code == NoSuchTarget.code and not target.startswith("#"):
             return []  # (nothing was said to them, or nobody is called so: that need not be told)
         word = "INVALID_TARGET" if error.code in _UNREADABLE else "MESSAGE_ERROR"
-        raise Fail(word, name, _shown(target), text=str(error)) from None
+        raise Fail(word, name, as_param(target), text=str(error)) from None
 
 
 async def _page(client: IrcClient, name: str, target: str, places: list[Place | None], most: int) -> list[ServerPacket]:
@@ -137,25 +137,30 @@ def _reference(client: IrcClient, name: str, target: str, given: str) -> Place:
     if kind == "timestamp":
         return Moment(_moment(name, given))
     if kind != "msgid":
-        raise Fail("INVALID_MSGREFTYPE", name, _shown(target), text="Name a message by timestamp= or msgid=")
+        raise Fail("INVALID_MSGREFTYPE", name, as_param(target), text="Name a message by timestamp= or msgid=")
     try:
         place = parse_place(value, client.chat.now(), client.chat.store.epoch)
     except (NoSuchTarget, Usage):
         place = None
     if not isinstance(place, int):
-        raise Fail("MESSAGE_ERROR", name, _shown(target), text="There is no message with this id in the history")
+        raise Fail("MESSAGE_ERROR", name, as_param(target), text="There is no message with this id in the history")
     return place
 
 
 def _moment(name: str, given: str) -> Milliseconds:
     """What a client wrote as `timestamp=`. Raises `Fail`."""
+    if (moment := parse_moment(given)) is None:
+        raise Fail("INVALID_PARAMS", name, as_param(given), text="Invalid timestamp")
+    return moment
+
+
+def parse_moment(given: str) -> Milliseconds | None:
+    """What a client wrote as `timestamp=`; None if it is something else."""
     kind, _, value = given.partition("=")
     try:
-        if kind != "timestamp" or not _TIME.fullmatch(value):
-            raise ValueError
-        return min(round(parse_date(value) * 1000), _END_OF_TIME)
+        return min(round(parse_date(value) * 1000), _END_OF_TIME) if kind == "timestamp" and _TIME.fullmatch(value) else None
     except ValueError:
-        raise Fail("INVALID_PARAMS", name, _shown(given), text="Invalid timestamp") from None
+        return None
 
 
 async def _targets(client: IrcClient, first: Milliseconds, last: Milliseconds, most: int) -> None:
@@ -212,7 +217,7 @@ def _with_time(packet: ServerPacket) -> ServerPacket:
     return ServerPacket(packet.from_, packet.to, f"[{local_minute(parse_date(then))}] {packet.msg}", packet.x)
 
 
-def _shown(given: str) -> str:
+def as_param(given: str) -> str:
     """What a client wrote, as a parameter of an answer."""
     return visible(given, 80).replace(" ", "_").lstrip(":") or "*"
 

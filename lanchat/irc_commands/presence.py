@@ -6,8 +6,8 @@ from lanchat.commands.presence import MAX_AWAY
 from lanchat.irc import numerics
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import IrcCommand, Numeric, Refused
-from lanchat.irc.isupport import MAX_REALNAME
 from lanchat.irc.message import Message, line
+from lanchat.irc_commands.isupport import MAX_REALNAME
 from lanchat.irc_commands.registration import nick_before, shown_nick
 from lanchat.protocol.interfaces import Work
 from lanchat.protocol.packet import visible

@@ -13,9 +13,9 @@ from lanchat.core import logins
 from lanchat.irc import caps, numerics
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import IrcCommand, Numeric, Refused
-from lanchat.irc.isupport import CHANNEL_MODES, MAX_REALNAME, MAX_USER, USER_MODES, isupport
 from lanchat.irc.message import Message
 from lanchat.irc.names import show_joined
+from lanchat.irc_commands.isupport import CHANNEL_MODES, MAX_REALNAME, MAX_USER, USER_MODES, isupport
 from lanchat.irc_commands.logins import check_password, log_in
 from lanchat.model.session import CLASSIC, Account, Role, Session
 from lanchat.protocol.errors import AuthFailed, AuthRequired, BadName, Banned, ChatError, ClientGone, Forbidden, NameTaken

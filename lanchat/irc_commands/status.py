@@ -6,9 +6,9 @@ from lanchat import __version__
 from lanchat.irc import numerics
 from lanchat.irc.client import MAX_TOLD, IrcClient
 from lanchat.irc.command import IrcCommand, Numeric
-from lanchat.irc.isupport import isupport
 from lanchat.irc.message import Message, middle
 from lanchat.irc.names import rows
+from lanchat.irc_commands.isupport import isupport
 from lanchat.model.session import Role
 from lanchat.protocol.interfaces import Work
 

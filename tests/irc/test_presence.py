@@ -7,8 +7,8 @@ from twisted.internet.task import Clock
 
 from lanchat.commands.presence import MAX_AWAY
 from lanchat.core.router import Router
-from lanchat.irc.isupport import MAX_REALNAME
 from lanchat.irc.people_changes import MAX_TOLD
+from lanchat.irc_commands.isupport import MAX_REALNAME
 from lanchat.model.session import Role
 from tests.fakes import PASSWORD, User, log_in, store_of
 from tests.irc.wire import IrcWire, make_chat
