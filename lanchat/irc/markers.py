@@ -22,8 +22,8 @@ CAP, NEVER = "draft/read-marker", "*"
 #: How many moments are remembered, of all users together.
 MAX_REMEMBERED = 10_000
 
-#: An account, or one session of a guest.
-_Reader: TypeAlias = int | tuple[str, float]
+#: An account, or one session of a guest: since when it is there, and which one it is.
+_Reader: TypeAlias = int | tuple[float, int]
 
 
 class Markers:
@@ -47,7 +47,7 @@ class Markers:
 
 
 def _reader(session: Session) -> _Reader:
-    return session.account.id if session.account is not None else (session.sender.ip, session.since)
+    return session.account.id if session.account is not None else (session.since, id(session))
 
 
 async def marker(client: IrcClient, target: str) -> str:
