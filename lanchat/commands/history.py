@@ -49,7 +49,7 @@ async def _history(chat: Chat, session: Session, packet: Packet, args: list[str]
     target, rest = _target(session, packet, args)
     asked = page_request(chat, named(session, packet), rest)
     find = _readable_query(chat, session, target)
-    kinds = WITH_EVENTS if session.understands("event") else SAID
+    kinds = WITH_EVENTS if session.understands("event") and named(session, packet).events is not False else SAID
     if session.has_cap("edit") and asked.after is not None and not target:  # (it may fill a gap, in which changes were)
         kinds = ALL
     chat.charge(session, PAGE_COST)

@@ -97,7 +97,7 @@ async def ask_for_messages(client: IrcClient, target: str, most: int, **places: 
 
     `places` are those of `/history`: `before`, `after`, `around`.
     """
-    page, _ = await client.ask_for_page("/history", target=target, limit=most, **places)
+    page, _ = await client.ask_for_page("/history", target=target, limit=most, events=False, **places)
     return messages_in(page)
 
 

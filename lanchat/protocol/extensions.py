@@ -57,6 +57,8 @@ class X(_CommonX, omit_defaults=True, gc=False):
     after: int | str | None = None
     around: int | str | None = None
     limit: int | None = None
+    # Whether a page of `/history` has the events of rooms, for a client with the cap `event`.
+    events: bool | None = None
 
 
 class ServerX(_CommonX, omit_defaults=True, rename={"self_": "self"}, gc=False):

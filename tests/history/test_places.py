@@ -133,3 +133,16 @@ def test_people_read_events_and_actions_and_old_programs_see_no_events() -> None
             "ann (bot) -> #ops: done",
             *wanted,
         ]
+
+
+def test_a_program_may_leave_out_what_was_done_with_a_room() -> None:
+    router, _ = make_router()
+    ann = User(router, "ann").register()
+    ann.send("/create", "#ops")
+    ann.send("#ops", "one")
+    User(router, "bob").register().send("/join", "#ops")
+    reader = log_in(router, "ann", "id", "event", dev="x")
+    for events, ops in ((None, [None, "event", "end"]), (True, [None, "event", "end"]), (False, [None, "end"])):
+        reader.shown()
+        reader.send("/history", target="#ops", events=events)
+        assert [x.get("op") for x in reader.xs()] == ops

@@ -270,3 +270,12 @@ def test_a_server_that_keeps_nothing_has_no_history() -> None:
     ann = IrcWire(router, clock, "ann", "batch")
     ann.ask("JOIN #ops")
     assert texts(ann.ask("CHATHISTORY LATEST #ops * 5")) == []
+
+
+def test_what_was_done_with_a_room_takes_no_place_of_a_message(chat: tuple[Router, Clock]) -> None:
+    router, _ = chat
+    carl = User(router, "carl").register()
+    for _ in range(5):
+        carl.send("/join", "#ops")
+        carl.send("/leave", "#ops")
+    assert texts(reader(chat).ask("CHATHISTORY LATEST #ops * 3")) == ["three", "four", "five"]
