@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lanchat.irc.client import NOBODY, IrcClient
 from lanchat.irc.message import CONTROLS, END, MAX_LINE
+from lanchat.irc.people import SERVICES
 from lanchat.protocol.packet import Packet
 
 #: Bytes of a line that fits into one as the server writes it, with its sender.
@@ -20,7 +21,7 @@ def messages(client: IrcClient, block: bytes) -> list[Packet] | None:
         if packet.to != target:
             target = packet.to
             recipient = client.chat.online.find(target)
-            if recipient is None or recipient.account is not None:
+            if recipient is None or recipient.account is not None or target.lower() in SERVICES:
                 return None
     return packets
 

@@ -11,15 +11,12 @@ from lanchat import commands
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import IrcCommand, Refused
 from lanchat.irc.message import Message
+from lanchat.irc.people import SERVICES
 from lanchat.irc_commands.history import messages_in
 from lanchat.irc_commands.logins import takes_passwords
 from lanchat.protocol.dates import local_minute, parse_date
 from lanchat.protocol.packet import SERVER, ServerPacket, visible
 
-#: The services that other networks have, by their names in lower case; the first two are about accounts.
-_ELSEWHERE = {
-    name.lower(): name for name in ("NickServ", "AuthServ", "ChanServ", "MemoServ", "HostServ", "OperServ", "BotServ")
-}
 #: What is an IRC command, or is answered by an acknowledgement only.
 _SAID_OTHERWISE = frozenset(
     {"/pm", "/quit", "/shout", "/me", "/notice", "/reply", "/react", "/login", "/help", "/name", "/away", "/back"}
@@ -43,23 +40,25 @@ class Answering(NamedTuple):
         self.client.tell(text, source=server if self.name == server else f"{self.name}!{self.name}@{server}")
 
 
-def answer(client: IrcClient, target: str, text: str) -> bool:
-    """Answer what a client said to the server, or to a service of other networks; returns False if it is for somebody else."""
+def is_service(client: IrcClient, target: str) -> bool:
+    """Whether that is the server, or the name of a service of other networks, and so nobody who could read it."""
+    return target.lower() in {*SERVICES, SERVER.name.lower(), client.server.name.lower()}
+
+
+def answer(client: IrcClient, target: str, text: str) -> None:
+    """Answer what a client said to one of these."""
     name = target.lower()
-    if name in _ELSEWHERE:
-        _explain(Answering(client, _ELSEWHERE[name]))
-    elif name in (SERVER.name.lower(), client.server.name.lower()):
-        known = Answering(client, SERVER.name if name == SERVER.name.lower() else client.server.name)
-        client.perform(_carry_out(known, text), hold=True)
-    else:
-        return False
-    return True
+    if name in SERVICES:
+        _explain(Answering(client, SERVICES[name]))
+        return
+    server = Answering(client, SERVER.name if name == SERVER.name.lower() else client.server.name)
+    client.perform(_carry_out(server, text), hold=True)
 
 
 def _explain(service: Answering) -> None:
     client = service.client
     session = client.session
-    if service.name not in tuple(_ELSEWHERE.values())[:2]:
+    if service.name not in ("NickServ", "AuthServ"):
         service.tell(
             "There are no services here: MODE, TOPIC, KICK and INVITE do it all. /msg SERVER help shows what else there is."
         )

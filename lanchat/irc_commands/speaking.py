@@ -10,6 +10,7 @@ from lanchat.irc.multiline import Multiline
 from lanchat.irc.packets import shown_target
 from lanchat.irc.request import Said
 from lanchat.irc.shapes import TO_ALL
+from lanchat.irc_commands import services
 from lanchat.protocol.entry import ACTION, NOTICE
 from lanchat.protocol.errors import ChatError
 from lanchat.protocol.extensions import MAX_CID, X
@@ -61,6 +62,10 @@ def say(client: IrcClient, message: Message, targets: list[str], text: str, kind
     """Say a text of this kind; the line has its tags."""
     tags, re = _tags(client, message)
     for target in targets:
+        if services.is_service(client, target):
+            if message.command != "NOTICE":
+                services.answer(client, target, text)
+            continue
         to = EVERYONE if target == TO_ALL else target
         _hand_in(client, message, target, Packet(NOBODY, to, text, X(client.server.new_cid(), re, kind=kind, tags=tags)))
 
