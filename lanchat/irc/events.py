@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from lanchat.irc.client import IrcClient
+from lanchat.irc.markers import show_read
 from lanchat.irc.modes import HIDDEN_KEY, rule_changes
 from lanchat.irc.names import show_joined
 from lanchat.irc.numerics import RPL_NOWAWAY, RPL_UNAWAY
@@ -25,6 +26,8 @@ MAX_GONE = 100
 def show_event(client: IrcClient, packet: ServerPacket) -> None:
     """Show an event that has just happened."""
     x = packet.x
+    if x is not None and x.ev == events.READ:
+        show_read(client, packet)
     if x is None or not x.who:
         return
     if x.by and x.ev in _ALIKE and not client.gone and client.session is not None and x.by != client.session.name.shown:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from lanchat.irc.client import IrcClient
+from lanchat.irc.markers import show_marker
 from lanchat.irc.message import MAX_LINE
 from lanchat.irc.modes import PREFIXES
 from lanchat.irc.numerics import RPL_ENDOFNAMES, RPL_NAMREPLY, RPL_TOPIC, RPL_TOPICWHOTIME
@@ -29,7 +30,8 @@ def show_entered(client: IrcClient, room: Room, x: ServerX | None = None) -> Non
 
 
 async def show_implicit_names(client: IrcClient, room: Room) -> None:
-    """Show a client who is in a room that it has just entered, unless it asks for that itself."""
+    """Show a client who is in a room that it has just entered, unless it asks for that itself; and up to when it was read."""
+    await show_marker(client, room.name)
     if not client.caps & {"no-implicit-names", "draft/no-implicit-names"}:
         await show_names(client, room)
 

@@ -10,6 +10,7 @@ from lanchat.irc.client import IrcClient
 from lanchat.irc.command import IrcCommand, Numeric, Refused
 from lanchat.irc.message import Message
 from lanchat.irc.names import show_entered, show_implicit_names
+from lanchat.irc_commands.history import ask_for_messages
 from lanchat.irc_commands.rooms import MAX_CHANNELS, as_param, is_in, settled, split_channels
 from lanchat.model.room import MARK, Room
 from lanchat.protocol.errors import ChatError, Forbidden, Full
@@ -17,8 +18,6 @@ from lanchat.protocol.packet import ServerPacket
 
 #: Instead of a channel: all those that one is in.
 ALL = "0"
-#: How many entries of the log are looked at for a message that is shown, as some of them are no messages.
-ENTRIES_A_MESSAGE = 2
 
 
 async def _join(client: IrcClient, message: Message) -> None:
@@ -88,10 +87,10 @@ async def _show_history(client: IrcClient, room: Room) -> None:
     if not most or "draft/chathistory" in client.caps or not client.chat.store.stores_messages:
         return
     try:
-        page, _ = await client.ask_for_page("/history", target=room.name, limit=most * ENTRIES_A_MESSAGE)
+        found = await ask_for_messages(client, room.name, most)
     except ChatError:
         return  # (it is in the room all the same)
-    for packet in [packet for packet in page if packet.x is not None and packet.x.op is None][-most:]:
+    for packet in found:
         _show_message(client, packet)
         if client.behind():
             await client.caught_up()
