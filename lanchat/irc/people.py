@@ -18,7 +18,7 @@ OFFLINE = "offline"
 #: The user modes of bots, and of those who are not shown to strangers in lists.
 BOT, INVISIBLE = "B", "i"
 
-#: The services that other networks have, by their names in lower case. Here nobody gets what they are told, as it may be a password.
+#: The services of other networks, by their names in lower case. Here nobody gets what they are told, as it may be a password.
 SERVICES = {name.lower(): name for name in ("NickServ", "AuthServ", "ChanServ", "MemoServ", "HostServ", "OperServ", "BotServ")}
 
 
