@@ -43,8 +43,8 @@ class IrcClient(Connection):
 
     #: Slots take less memory than attributes of which an object has many.
     __slots__ = (
-        "_asked", "_event_shape", "_pages", "_shape", "caps", "gone", "multiline", "reads_values", "realname", "registering",
-        "request", "said", "serving", "shows_ids", "umodes", "username",
+        "_asked", "_event_shape", "_pages", "_shape", "caps", "entering", "gone", "multiline", "reads_values", "realname",
+        "registering", "request", "said", "serving", "shows_ids", "umodes", "username",
     )  # fmt: skip
     factory: IrcFactory
 
@@ -64,6 +64,8 @@ class IrcClient(Connection):
         #: The command that is served now, or None; and its answer, if it has a label.
         self.serving: Message | None = None
         self.request: Request | None = None
+        #: The keys of the rooms that it has been shown to enter, and of which the core is still to tell.
+        self.entering: frozenset[str] = frozenset()
         #: The names of those whose QUIT it was told, until they come again.
         self.gone: tuple[str, ...] = ()
         # What the core was asked for, by cid: who waits for the answer; and the packets of pages that came before it.

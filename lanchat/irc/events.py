@@ -14,7 +14,6 @@ from lanchat.irc.markers import show_read
 from lanchat.irc.modes import HIDDEN_KEY, rule_changes
 from lanchat.irc.names import show_joined
 from lanchat.irc.numerics import RPL_NOWAWAY, RPL_UNAWAY
-from lanchat.model.room import Room, room_key
 from lanchat.protocol import events
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import ServerPacket
@@ -52,19 +51,15 @@ def _is_own(client: IrcClient, x: ServerX, command: str) -> bool:
     return x.by == client.nick and client.serving is not None and client.serving.command == command
 
 
-def _has_asked(client: IrcClient, room: Room) -> bool:
-    """Whether a client is just entering this room."""
-    asked = client.serving
-    return asked is not None and asked.command == "JOIN" and room.key in map(room_key, asked.params[0].split(","))
-
-
 # What is shown in another way than by its lines. Each returns whether that is done.
 
 
 def _joined(client: IrcClient, x: ServerX) -> bool:
     if x.who == [client.nick]:
         room = client.chat.rooms.find(x.conv or "")
-        if room is not None and not _has_asked(client, room):  # (otherwise the command shows it)
+        if room is not None and room.key in client.entering:
+            client.entering -= {room.key}  # (JOIN has shown it)
+        elif room is not None:
             client.perform(show_joined(client, room, x), hold=False)
         return True
     others = [name for name in x.who or () if name != client.nick]

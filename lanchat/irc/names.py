@@ -61,8 +61,9 @@ def _names(client: IrcClient, room: Room) -> list[str]:
     signs = PREFIXES["multi-prefix" in client.caps]
     if "userhost-in-names" in client.caps:
         return [signs[who.rank] + member_mask(who) for who in members(room)]
-    if not room.members and not room.guest_ranks:  # guests without ranks, of whom there may be very many
-        return [session.name.shown for session in room.sessions]
+    if not room.members:  # guests, of whom there may be very many
+        ranks = room.guest_ranks
+        return [(signs[ranks[one]] if one in ranks else "") + one.name.shown for one in room.sessions]
     return [signs[who.rank] + who.name for who in members(room)]
 
 

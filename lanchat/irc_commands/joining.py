@@ -12,7 +12,7 @@ from lanchat.irc.message import Message
 from lanchat.irc.names import show_entered, show_implicit_names
 from lanchat.irc_commands.history import ask_for_messages
 from lanchat.irc_commands.rooms import MAX_CHANNELS, as_param, is_in, settled, split_channels
-from lanchat.model.room import MARK, Room
+from lanchat.model.room import MARK, Room, room_key
 from lanchat.protocol.errors import ChatError, Forbidden, Full
 from lanchat.protocol.packet import ServerPacket
 
@@ -34,7 +34,6 @@ async def _join(client: IrcClient, message: Message) -> None:
         if (room := client.chat.rooms.find(channel)) is not None and is_in(client, room):
             entered[room] = before is not None
             show_entered(client, room)  # (at once, before what happens there)
-    await settled(client)
     for room, was_there in entered.items():
         if is_in(client, room):
             _charge_for_names(client, room)
@@ -47,9 +46,11 @@ async def _enter(client: IrcClient, channel: str, key: str) -> None:
     """Enter a channel, which may have to be made. Raises `Numeric`, or as the core does."""
     if not channel.startswith(MARK):
         raise Numeric(numerics.ERR_NOSUCHCHANNEL, as_param(channel))
+    client.entering |= {room_key(channel)}
     try:
         await client.ask("/join", room=channel, key=key)
     except Refused as error:
+        client.entering -= {room_key(channel)}
         room, number = client.chat.rooms.find(channel), None
         if error.code == Full.code:
             number = numerics.ERR_TOOMANYCHANNELS if room is None or _is_in_most(client) else numerics.ERR_CHANNELISFULL

@@ -17,15 +17,16 @@ def _ping(client: IrcClient, message: Message) -> Work | None:
     if not message.params or not message.params[0]:
         raise Numeric(numerics.ERR_NOORIGIN)
     session = client.session
-    if session is not None and session.pending:
+    if session is not None and (session.pending or client.entering):
         return _pong_later(client, message.params[0])
     client.reply("PONG", client.server.name, message.params[0])
     return None
 
 
 async def _pong_later(client: IrcClient, token: str) -> None:
-    """Answer when all that the client has said before is stored and delivered."""
+    """Answer when all that the client has said and done before is stored and delivered."""
     await client.chat.stored.settled()
+    client.entering = frozenset()
     client.reply("PONG", client.server.name, token)
 
 

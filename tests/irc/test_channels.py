@@ -289,12 +289,12 @@ def test_who_enters_is_told_that_before_anything_that_happens_there(
 ) -> None:
     dan, store = IrcWire(*chat, "dan"), store_of(chat[0].chat)
     store.held = True
-    assert bob.ask("JOIN #ops", "PING 1") == [":bob!~bob@10.0.0.7 JOIN #ops"]
-    assert dan.ask("JOIN #ops") == [":dan!~dan@10.0.0.7 JOIN #ops"]
+    for wire in (bob, dan):
+        assert numbers(wire.ask("JOIN #ops", "PING 1")) == ["JOIN", "353", "366"]
     store.release()
-    store.release()
-    assert numbers(bob.lines()) == ["353", "366", "PONG", "JOIN"]
-    assert numbers(dan.lines()) == ["JOIN", "353", "366"], "bob's; that bob is among the names as well does no harm"
+    assert numbers(bob.lines()) == ["PONG", "JOIN"]
+    assert numbers(dan.lines()) == ["JOIN", "PONG"], "bob's; that bob is among the names as well does no harm"
+    assert numbers(ann.lines()) == ["JOIN", "JOIN"]
 
 
 def test_a_command_names_only_so_many_channels(bob: IrcWire) -> None:
