@@ -64,10 +64,9 @@ class IrcClient(Connection):
         #: The command that is served now, or None; and its answer, if it has a label.
         self.serving: Message | None = None
         self.request: Request | None = None
-        #: The keys of the rooms that it has been shown to enter, and of which the core is still to tell.
-        self.entering: frozenset[str] = frozenset()
-        #: The names of those whose QUIT it was told, until they come again.
-        self.gone: tuple[str, ...] = ()
+        #: The keys of the rooms that it was shown to enter, before the core tells of it; and the names of those whose QUIT it
+        #: was told, until they come again.
+        self.entering, self.gone = frozenset[str](), tuple[str, ...]()
         # What the core was asked for, by cid: who waits for the answer; and the packets of pages that came before it.
         self._asked: dict[str, Deferred[ServerPacket]] = {}
         self._pages: dict[str, list[ServerPacket]] = {}
@@ -84,15 +83,13 @@ class IrcClient(Connection):
     @property
     def shape(self) -> Shape:
         """How messages are written for it."""
-        if self._shape is None:
-            self._shape = self.server.shape(self.caps)
+        self._shape = self._shape or self.server.shape(self.caps)
         return self._shape
 
     @property
     def event_shape(self) -> EventShape:
         """How events are written for it."""
-        if self._event_shape is None:
-            self._event_shape = self.server.event_shape(self.caps)
+        self._event_shape = self._event_shape or self.server.event_shape(self.caps)
         return self._event_shape
 
     @property
@@ -206,29 +203,27 @@ class IrcClient(Connection):
 
         `x` are the arguments as members of the packet's `x`.
         """
-        assert self.session is not None  # noqa: S101 (only those who are registered ask)
-        cid = self.server.new_cid()
-        answer = self._asked[cid] = Deferred()
-        self.router.receive(self.session, Packet(NOBODY, command, msg, X(cid=cid, **x)))
-        packet = await answer
-        if packet.x is not None and packet.x.op == "fail":
-            raise Refused(packet)
-        return packet
+        return await self._answer(self.server.new_cid(), Packet(NOBODY, command, msg, X(**x)))
 
     async def ask_for_page(self, command: str, msg: str = "", **x: Any) -> tuple[list[ServerPacket], ServerPacket]:
         """The same for a command that answers with a page of messages: those, and the packet that ends the page."""
         cid = self.server.new_cid()
         page = self._pages[cid] = []
         try:
-            answer = self._asked[cid] = Deferred()
-            assert self.session is not None  # noqa: S101 (as above)
-            self.router.receive(self.session, Packet(NOBODY, command, msg, X(cid=cid, **x)))
-            packet = await answer
+            return page, await self._answer(cid, Packet(NOBODY, command, msg, X(**x)))
         finally:
             del self._pages[cid]
-        if packet.x is not None and packet.x.op == "fail":
-            raise Refused(packet)
-        return page, packet
+
+    async def _answer(self, cid: str, packet: Packet) -> ServerPacket:
+        assert self.session is not None  # noqa: S101 (only those who are registered ask)
+        assert packet.x is not None  # noqa: S101 (it was made for this)
+        packet.x.cid = cid
+        waiting = self._asked[cid] = Deferred()
+        self.router.receive(self.session, packet)
+        answer = await waiting
+        if answer.x is not None and answer.x.op == "fail":
+            raise Refused(answer)
+        return answer
 
     def answer_came(self, packet: ServerPacket) -> bool:
         """Take an answer of the core's to what it was asked for; returns False if nobody waits for it."""

@@ -299,3 +299,12 @@ def test_who_enters_is_told_that_before_anything_that_happens_there(
 
 def test_a_command_names_only_so_many_channels(bob: IrcWire) -> None:
     assert numbers(bob.ask(f"JOIN {','.join(['#x'] * 51)}", f"PART {',' * 50}")) == ["407", "407"]
+
+
+def test_operators_of_a_temporary_room_take_each_other_out(ann: IrcWire, bob: IrcWire) -> None:
+    bob.ask("JOIN #ops")
+    ann.ask("MODE #ops +o bob")
+    bob.lines()
+    assert numbers(bob.ask("KICK #ops bob")) == ["482"]
+    told = bob.ask("KICK #ops ann :out")
+    assert told == [":bob!~bob@10.0.0.7 MODE #ops -o ann", ":bob!~bob@10.0.0.7 KICK #ops ann :out"]
