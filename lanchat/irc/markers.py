@@ -1,53 +1,18 @@
 """Read markers: up to when somebody has read a conversation, as all their devices are told (IRCv3 draft "Read Marker").
 
 The core keeps markers of accounts as places in its log. What clients say is a moment, at which perhaps nothing was said, and
-they expect to read the same again: that is remembered here while the server runs, and so are markers of guests.
+they expect to read the same again: that is remembered while the server runs (`IrcServer.markers`), and so are markers of guests.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
-
+from lanchat.irc.client import IrcClient
 from lanchat.irc.command import Refused
 from lanchat.irc.message import line
-from lanchat.model.names import key
-from lanchat.model.session import Session
 from lanchat.protocol.packet import ServerPacket
-
-if TYPE_CHECKING:
-    from lanchat.irc.client import IrcClient
 
 #: The capability; and what stands for a conversation that was not read yet.
 CAP, NEVER = "draft/read-marker", "*"
-#: How many moments are remembered, of all users together.
-MAX_REMEMBERED = 10_000
-
-#: An account, or one session of a guest: since when it is there, and which one it is.
-_Reader: TypeAlias = int | tuple[float, int]
-
-
-class Markers:
-    """The moments up to which clients said that their users have read, as RFC 3339 in UTC with milliseconds."""
-
-    def __init__(self) -> None:
-        self._moments: dict[tuple[_Reader, str], str] = {}  # (the one that moved last is the last)
-
-    def of(self, session: Session, target: str) -> str:
-        """The moment for a channel or a nick; "" if there is none."""
-        return self._moments.get((_reader(session), key(target)), "")
-
-    def move(self, session: Session, target: str, moment: str) -> None:
-        """Set it; with "" forget it."""
-        where = _reader(session), key(target)
-        self._moments.pop(where, None)
-        if moment:
-            self._moments[where] = moment
-        if len(self._moments) > MAX_REMEMBERED:
-            del self._moments[next(iter(self._moments))]
-
-
-def _reader(session: Session) -> _Reader:
-    return session.account.id if session.account is not None else (session.since, id(session))
 
 
 async def marker(client: IrcClient, target: str) -> str:

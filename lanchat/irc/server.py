@@ -11,7 +11,7 @@ from lanchat.core.chat import Chat
 from lanchat.irc import shapes
 from lanchat.irc.command import IrcCommand
 from lanchat.irc.event_lines import RELEVANT, EventShape
-from lanchat.irc.markers import Markers
+from lanchat.irc.marker_memory import Markers
 from lanchat.irc.monitor import Reader
 from lanchat.irc.multiline import Compositions
 from lanchat.irc.people_changes import PeopleChanges

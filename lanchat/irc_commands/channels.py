@@ -132,9 +132,6 @@ async def _take_out(client: IrcClient, channel: str, nick: str, reason: str) -> 
     person = find_person(client, nick)
     if not has_member(room, person):
         raise Numeric(numerics.ERR_USERNOTINCHANNEL, person.name.shown, room.name)
-    if room.rules.temporary and room.rank_of(person) is Rank.OWNER and person.name.shown != client.nick:
-        # (There all operators are owners, and may do the same.)
-        await client.ask("/rank", room=room.name, user=person.name.shown, rank=Rank.NONE.word)
     await client.ask("/kick", room=room.name, target=person.name.shown, text=reason)
 
 
