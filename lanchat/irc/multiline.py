@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lanchat.irc.message import Message, unformatted
+from lanchat.irc.message import Message, middle, unformatted
 from lanchat.irc.request import Request
 from lanchat.protocol.packet import MAX_MSG
 
@@ -48,8 +48,9 @@ class Multiline:
         text = unformatted(message.params[1]) if len(message.params) > 1 else ""
         goes_on = CONCAT in (message.tags or {})
         if not message.params or message.params[0] != self.target:
-            given = message.params[0].replace(" ", "_") if message.params else "*"
-            return ["MULTILINE_INVALID_TARGET", self.target, given, "All lines of a message have the same target."]
+            given = message.params[0] if message.params else ""
+            shown = [middle(self.target), middle(given)]
+            return ["MULTILINE_INVALID_TARGET", *shown, "All lines of a message have the same target."]
         if self.command not in ("", message.command) or (goes_on and not text):
             return [INVALID, "A message is either PRIVMSG or NOTICE, and no blank line goes on."]
         self.command = message.command

@@ -106,7 +106,7 @@ def _batch(client: IrcClient, message: Message) -> None:
     name, *rest = message.params
     if name.startswith("-"):
         _end_batch(client, name[1:])
-    elif client.multiline is not None or len(rest) < 2 or rest[0] != multiline.CAP or " " in rest[1]:
+    elif client.multiline is not None or name[:1] != "+" or len(rest) < 2 or rest[0] != multiline.CAP or not rest[1]:
         client.fail("BATCH", multiline.INVALID, f"Begin one message of several lines: BATCH +1 {multiline.CAP} <target>")
     else:
         client.multiline = Multiline(message, client.request)

@@ -84,6 +84,9 @@ def test_no_text_is_more_than_a_reader_may_be_sent_at_once(chat: tuple[Router, C
     [
         (["BATCH +7 draft/multiline"], "MULTILINE_INVALID"),
         (["BATCH +7 netsplit #ops"], "MULTILINE_INVALID"),
+        (["BATCH +7 draft/multiline :"], "MULTILINE_INVALID"),
+        (["BATCH 7 draft/multiline ann"], "MULTILINE_INVALID"),
+        (["BATCH + draft/multiline :a b", "@batch= PRIVMSG"], "MULTILINE_INVALID_TARGET a_b *"),
         (["BATCH -7"], "MULTILINE_INVALID"),
         (["@batch=7 PRIVMSG ann hi"], "MULTILINE_INVALID"),
         (["BATCH +7 draft/multiline ann", "BATCH +8 draft/multiline ann"], "MULTILINE_INVALID"),
