@@ -1,7 +1,7 @@
 """Read markers: up to when somebody has read a conversation, as all their devices are told (IRCv3 draft "Read Marker").
 
 The core keeps markers of accounts as places in its log. What clients say is a moment, at which perhaps nothing was said, and
-they expect to read the same again: that is remembered while the server runs (`IrcServer.markers`), and so are markers of guests.
+they expect to read the same again: `lanchat.irc.server.Markers` remembers that while the server runs, and those of guests.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from lanchat.core.router import Router
-from lanchat.irc.markers import MAX_REMEMBERED, Markers
+from lanchat.irc.server import MAX_REMEMBERED, Markers
 from tests.fakes import PASSWORD, User, log_in, store_of
 from tests.irc.wire import IrcWire, make_chat, numbers
 

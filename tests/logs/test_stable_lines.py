@@ -14,8 +14,8 @@ NAMESPACES = {
     f"lanchat.{name}"
     for name in (
         "commands.accounts", "control", "delivery", "drain", "edge", "gateways.connection", "gateways.intake", "gateways.tick",
-        "irc", "journal", "listener", "login", "manhole.door", "manhole.login", "manhole.shell", "manhole.tap", "notify", "operations",
-        "reactor", "realm", "reload", "replay", "router", "service", "store.anew", "store.keys", "store.retention",
+        "irc", "journal", "listener", "login", "manhole.door", "manhole.login", "manhole.shell", "manhole.tap", "notify",
+        "operations", "reactor", "realm", "reload", "replay", "router", "service", "store.anew", "store.keys", "store.retention",
         "store.store", "store.tidying", "store.writing", "stored", "tap", "tls", "web.door", "withdrawals",
     )
 }  # fmt: skip
