@@ -9,6 +9,7 @@ from __future__ import annotations
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import Refused
 from lanchat.irc.message import line
+from lanchat.protocol.errors import ClientGone
 from lanchat.protocol.packet import ServerPacket
 
 #: The capability; and what stands for a conversation that was not read yet.
@@ -43,7 +44,7 @@ async def show_marker(client: IrcClient, channel: str) -> None:
         return
     try:
         moment = await marker(client, channel)
-    except Refused:
+    except (Refused, ClientGone):
         return
     client.reply("MARKREAD", channel, written(moment))
 

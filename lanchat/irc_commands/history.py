@@ -125,8 +125,7 @@ def _is_after(packet: ServerPacket, place: Place) -> bool:
 async def send_messages(client: IrcClient, packets: Iterable[ServerPacket], tags: dict[str, str]) -> None:
     """Send messages with these tags, as fast as the client reads."""
     for packet in packets:
-        if client.behind():
-            await client.caught_up()
+        await client.pace()
         for own, rest in client.shape.lines(packet):
             client.add_line(tags | own, rest)
 

@@ -14,12 +14,12 @@ from lanchat.protocol.errors import NoSuchTarget, NotMember, Usage
 async def _markread(client: IrcClient, message: Message) -> None:
     if not message.params:
         raise Fail("NEED_MORE_PARAMS", text="Missing parameters")
-    target, *rest = message.params
+    target, rest = as_param(message.params[0]), message.params[1:]
     try:
         known = await marker(client, target)
         moment = await _move(client, target, known, rest[0]) if rest else known
     except Refused as error:
-        raise Fail("INTERNAL_ERROR", as_param(target), text=str(error)) from None
+        raise Fail("INTERNAL_ERROR", target, text=str(error)) from None
     client.reply("MARKREAD", target, written(moment))
 
 

@@ -15,6 +15,7 @@ from lanchat.irc.people import SERVICES
 from lanchat.irc_commands.history import messages_in
 from lanchat.irc_commands.logins import takes_passwords
 from lanchat.protocol.dates import local_minute, parse_date
+from lanchat.protocol.errors import ClientGone
 from lanchat.protocol.packet import SERVER, ServerPacket, visible
 
 #: What is an IRC command, or is answered by an acknowledgement only.
@@ -94,6 +95,8 @@ async def _carry_out(server: Answering, text: str) -> None:
             server.tell((await server.client.ask(name, rest)).msg)
     except Refused as error:
         server.tell(str(error))
+    except ClientGone:
+        pass
 
 
 def _help(server: Answering) -> None:
@@ -107,6 +110,7 @@ async def _show_page(server: Answering, name: str, rest: str) -> None:
     found = messages_in(page)
     for packet in found:
         server.tell(_line(packet))
+        await server.client.pace()
     if not found:
         server.tell("There is nothing.")
     elif end.x is not None and end.x.more:

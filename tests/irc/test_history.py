@@ -250,6 +250,7 @@ def test_a_search_finds_words(chat: tuple[Router, Clock]) -> None:
     ("attributes", "context"),
     [
         ("color=red", "color"),
+        (":a b=c", "a_b"),
         ("text=x;limit=0", "limit"),
         ("text=x;limit=a", "limit"),
         (r"from=a\sb", "from"),

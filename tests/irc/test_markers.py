@@ -124,3 +124,7 @@ def test_only_so_many_are_remembered(chat: tuple[Router, Clock]) -> None:
     for number in range(MAX_REMEMBERED + 1):
         markers.move(session, f"#{number}", EARLY)
     assert [markers.of(session, target) for target in ("#0", "#1", f"#{MAX_REMEMBERED}")] == ["", EARLY, EARLY]
+
+
+def test_a_name_with_a_space_is_no_fault(chat: tuple[Router, Clock]) -> None:
+    assert device(chat).ask("MARKREAD :a b") == shown("a_b", "*")

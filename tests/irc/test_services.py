@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 
 from lanchat.core.router import Router
 from lanchat.irc_commands.services import _TAKEN
@@ -109,3 +110,14 @@ def test_who_is_logged_in_is_told_so(chat: tuple[Router, Clock]) -> None:
 def test_other_services_are_explained_too(chat: tuple[Router, Clock]) -> None:
     (told,) = texts(IrcWire(*chat, "ann").ask("CS OP #ops"), ":ChanServ!ChanServ@irc.lan NOTICE ann :")
     assert "MODE" in told
+
+
+def test_who_leaves_before_the_answer_is_no_fault(chat: tuple[Router, Clock]) -> None:
+    with capturedLogs() as logged:
+        ann = IrcWire(*chat, "ann")
+        ann.ask("JOIN #ops")
+        store_of(chat[0].chat).slow = True
+        ann.ask("PRIVMSG SERVER :history #ops")
+        ann.lose()
+        store_of(chat[0].chat).answer()
+    assert not [event for event in logged if "log_failure" in event]
