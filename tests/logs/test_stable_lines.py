@@ -15,8 +15,8 @@ NAMESPACES = {
     for name in (
         "commands.accounts", "control", "delivery", "drain", "edge", "gateways.connection", "gateways.intake", "gateways.tick",
         "irc", "journal", "listener", "login", "manhole.door", "manhole.login", "manhole.shell", "manhole.tap", "notify",
-        "operations", "reactor", "realm", "reload", "replay", "router", "service", "store.anew", "store.keys", "store.retention",
-        "store.store", "store.tidying", "store.writing", "stored", "tap", "tls", "web.door", "withdrawals",
+        "operations", "reactor", "realm", "reload", "replay", "router", "service", "store.anew", "store.keys",
+        "store.retention", "store.store", "store.tidying", "store.writing", "stored", "tap", "tls", "web.door", "withdrawals",
     )
 }  # fmt: skip
 #: The words of lines about refusals, logins, decisions, and the start, drain and reload of the server (docs/operations.md, "The
