@@ -65,6 +65,10 @@ class FakeClient:
         self.packets += packets
         self.runs.append(len(packets))
 
+    def deliver_events(self, packets: list[ServerPacket]) -> None:
+        """Remember them."""
+        self.packets += packets
+
     def disconnect(self, code: str = "", reason: str = "") -> None:
         """Remember that the server hung up."""
         self.disconnected = self.halted = True

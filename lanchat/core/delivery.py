@@ -76,6 +76,12 @@ class Delivery:
             packet = packet.prefixed
         reader.client.deliver(packet)
 
+    def deliver_events(self, reader: Session, packets: list[ServerPacket]) -> None:
+        """Deliver events of one room that have no number in the log, to one of many who are shown all of these."""
+        self.shown += 1
+        self._counts.delivered += len(packets)
+        reader.client.deliver_events(packets)
+
     async def _end_backlog(self, reader: Session) -> None:
         await reader.client.caught_up()
         backlog, reader.backlog = reader.backlog, None

@@ -13,7 +13,7 @@ from functools import partial
 import msgspec
 
 from lanchat.core.delivery import Delivery
-from lanchat.core.forms import Forms
+from lanchat.core.forms import CAPS, Forms
 from lanchat.core.presence import Presence
 from lanchat.model.room import Room
 from lanchat.model.sanction import PROMPT
@@ -26,6 +26,9 @@ from lanchat.state.online import OnlineUsers
 #: What the batches of presence call these events. (Who is banned without being there has not left; that a guest is gone whose
 #: connection ended is in the batches about everyone.)
 _BATCHED = {JOINED: "joined", LEFT: "left", KICKED: "left", BANNED: "left"}
+#: How many guests who enter a room within a moment are told of together. (Otherwise a thousand who come at once to a room of a
+#: thousand would be a million deliveries.)
+MAX_TOGETHER = 200
 
 
 class RoomEvents:
@@ -37,6 +40,9 @@ class RoomEvents:
         self._delivery = delivery
         self._presence = presence
         self._now = now
+        # Guests who have just entered a room, and wait for the store with the first of them; and the room.
+        self._joins: list[tuple[Session, Entry]] = []
+        self._joins_room: Room | None = None
 
     def tell(  # noqa: PLR0913 (each is a part of what happened)
         self,
@@ -68,10 +74,24 @@ class RoomEvents:
         entry = Entry(room.conv, author, name, ip, room.name, told, round(self._now() * 1000), kind=EVENT, about=NOTHING)
         entry.kept = not new and (by is None or author is not None)
         entry.source = partial(self._deliver, room, by, tuple(to))
+        if self._is_told_with_others(room, ev, by, entry):
+            return
         try:
             self._delivery.store.append(entry)
         except NotStored:
             entry.source(entry)
+
+    def _is_told_with_others(self, room: Room, ev: str, by: Session | None, entry: Entry) -> bool:
+        """Whether this is one more guest who enters a room into which others go, who are still to be told of."""
+        if ev != JOINED or by is None or entry.kept or by.account is not None:
+            self._joins, self._joins_room = [], None  # (what happens next comes after that)
+            return False
+        if self._joins_room is room and 0 < len(self._joins) < MAX_TOGETHER:
+            self._joins.append((by, entry))
+            return True
+        self._joins, self._joins_room = [(by, entry)], room
+        entry.source = partial(self._deliver_joins, room, self._joins)
+        return False
 
     def tell_lobby(self, lobby: Room, ev: str, guest: Session) -> None:
         """Tell that a guest came or went, and so joined or left the lobby: in batches, as very many may be there."""
@@ -95,6 +115,23 @@ class RoomEvents:
             for reader in outside:
                 if reader.has_cap(forms.cap):
                     self._delivery.show(reader, placeless, 0)
+
+    def _deliver_joins(self, room: Room, joins: list[tuple[Session, Entry]], first: Entry) -> None:
+        """Deliver the events of all guests who waited with the first one; otherwise as `_deliver`."""
+        if joins is self._joins:
+            self._joins, self._joins_room = [], None
+        if len(joins) == 1:
+            self._deliver(room, joins[0][0], (joins[0][0],), first)
+            return
+        for _, entry in joins:
+            entry.source = None
+        packets = [self._delivery.forms_for(None, entry).known for _, entry in joins]
+        for reader in tuple(room.sessions):
+            if reader.has_cap(CAPS[EVENT]) and not reader.client.behind():
+                self._delivery.deliver_events(reader, packets)
+        for (by, _), packet in zip(joins, packets, strict=True):
+            if by not in room.sessions and by in self._online and by.has_cap(CAPS[EVENT]):
+                self._delivery.show(by, packet, 0)
 
 
 def _without_place(forms: Forms) -> Forms:

@@ -161,6 +161,11 @@ class Connection(Input):
         for packet in packets:
             self.deliver(packet)
 
+    def deliver_events(self, packets: list[ServerPacket]) -> None:
+        """Send events of a room, of which many others are sent the same list."""
+        for packet in packets:
+            self.deliver(packet)
+
     def omits(self, packet: ServerPacket) -> bool:
         """Whether a packet is left out because it is for everyone, and the client is behind.
 

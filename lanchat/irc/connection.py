@@ -16,7 +16,7 @@ from lanchat.gateways.other_protocols import BEGINNING, TLS_HELLO
 from lanchat.irc import numerics, plain
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import Refused
-from lanchat.irc.events import show_event
+from lanchat.irc.events import show_event, show_together
 from lanchat.irc.message import MAX_INPUT, InvalidUtf8, Message, line, parse
 from lanchat.irc.packets import show
 from lanchat.irc.registering import MAX_LINES
@@ -154,6 +154,13 @@ class IrcProtocol(IrcClient):
     def deliver_all(self, packets: list[ServerPacket]) -> None:
         """Show messages that differ in their text and their ids only."""
         self.outbox.send(self.shape.all(packets), len(packets))
+
+    def deliver_events(self, packets: list[ServerPacket]) -> None:
+        """Show who has entered a room, if many have at once."""
+        if self.gone or self.registering is not None:
+            super().deliver_events(packets)
+        else:
+            show_together(self, packets)
 
     def deliver(self, packet: ServerPacket) -> None:
         """Show a packet of the core as lines."""

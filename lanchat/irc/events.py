@@ -38,6 +38,18 @@ def show_event(client: IrcClient, packet: ServerPacket) -> None:
     _show(client, x, packet.encoded(client.event_shape))
 
 
+def show_together(client: IrcClient, packets: list[ServerPacket]) -> None:
+    """Show events of which many clients are shown the same list; only those who have done them themselves are shown others."""
+    written = client.event_shape.together(packets)
+    own = written.places.get(client.nick)
+    if own is None:
+        client.outbox.send(written.data, len(packets))
+        return
+    client.outbox.send(b"".join(written.lines[:own]))
+    show_event(client, packets[own])
+    client.outbox.send(b"".join(written.lines[own + 1 :]))
+
+
 def _show(client: IrcClient, x: ServerX, lines: bytes) -> None:
     """Send lines, if there are any; what the client has just done itself belongs to the answer to its command."""
     if lines and x.by == client.nick:

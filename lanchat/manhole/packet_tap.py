@@ -130,6 +130,8 @@ class _TappedClient:
         for packet in packets:
             self.deliver(packet)
 
+    deliver_events = deliver_all
+
     def disconnect(self, code: str = "", reason: str = "") -> None:
         """Disconnect, and end the taps."""
         self._client.disconnect(code, reason)

@@ -54,6 +54,9 @@ class IClient(Interface):
     def deliver_all(packets: list[ServerPacket]) -> None:  # noqa: N805 (zope's way)
         """Send packets to the client that have the same sender and recipient, and differ in their text and their ids only."""
 
+    def deliver_events(packets: list[ServerPacket]) -> None:  # noqa: N805 (zope's way)
+        """Send events of a room to the client. Many others are sent the same list."""
+
     def disconnect(code: str = "", reason: str = "") -> None:  # noqa: N805 (zope's way)
         """Close the connection after everything delivered so far has been written. Nothing more is read from the client.
 

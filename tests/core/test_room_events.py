@@ -342,3 +342,41 @@ def test_all_devices_of_an_account_are_told_of_its_rooms_also_when_nobody_else_i
     ann.send("/invite", "bob #ops")
     for device in (phone, laptop):
         assert [ev[0] for ev in events(device)] == ["joined", "kicked", "invited"]
+
+
+def test_guests_who_enter_at_once_are_told_one_by_one_before_what_they_do_next(
+    router: Router, ann: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lanchat.core.room_events.MAX_TOGETHER", 3)
+    guests = [User(router, f"guest{n}").hello(*CAPS) for n in range(5)]
+    store_of(router.chat).held = True
+    for user in guests:
+        user.send("/join", "#ops")
+    guests[1].send("#ops", "hello")
+    guests[2].send("/leave", "#ops")
+    guests[2].send("/join", "#ops")
+    guests[0].leave()
+    store_of(router.chat).release()
+    joined = [("joined", f"guest{n}", f"guest{n}", None, None) for n in range(5)]
+    left, gone = ("left", "guest2", "guest2", None, None), ("left", "guest0", "guest0", "disconnected", None)
+    assert events(ann) == events(guests[4]) == [*joined, left, joined[2], gone]
+
+
+def test_who_entered_and_left_before_others_were_told_reads_of_both(router: Router, ann: User) -> None:
+    bob, eve = (User(router, name).hello(*CAPS) for name in ("bob", "eve"))
+    store_of(router.chat).held = True
+    for user in (bob, eve):
+        user.send("/join", "#ops")
+    eve.send("/leave", "#ops")
+    store_of(router.chat).release()
+    assert [event[:2] for event in events(eve)] == [("joined", "eve"), ("left", "eve")]
+
+
+def test_a_reader_who_is_behind_is_not_told_of_many_guests(router: Router, ann: User) -> None:
+    ann.client.is_behind = True
+    bob, eve = (User(router, name).hello(*CAPS) for name in ("bob", "eve"))
+    store_of(router.chat).held = True
+    for user in (bob, eve):
+        user.send("/join", "#ops")
+    store_of(router.chat).release()
+    assert not events(ann)

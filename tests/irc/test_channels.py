@@ -292,7 +292,7 @@ def test_who_enters_is_told_that_before_anything_that_happens_there(
     for wire in (bob, dan):
         assert numbers(wire.ask("JOIN #ops", "PING 1")) == ["JOIN", "353", "366"]
     store.release()
-    assert numbers(bob.lines()) == ["PONG", "JOIN"]
+    assert numbers(bob.lines()) == ["JOIN", "PONG"]
     assert numbers(dan.lines()) == ["JOIN", "PONG"], "bob's; that bob is among the names as well does no harm"
     assert numbers(ann.lines()) == ["JOIN", "JOIN"]
 

@@ -237,3 +237,26 @@ def test_another_device_of_an_account_enters_with_topic_and_names(chat: tuple[Ro
     assert [line.split(" ")[1] for line in wire.lines()] == ["JOIN", "353", "366"]
     other.send("/leave", "#dev")
     assert wire.lines() == [":cat!~u@10.0.0.1 PART #dev"]
+
+
+def test_clients_that_enter_at_once_are_shown_each_other_and_themselves_once(chat: tuple[Router, Clock], ann: IrcWire) -> None:
+    carol = User(chat[0], "carol").hello("id", "room", "event")
+    carol.send("/join", "#ops")
+    ann.lines()
+    carol.shown()
+    wires = [IrcWire(*chat, f"u{n}", "extended-join" if n == 1 else "") for n in range(4)]
+    store_of(chat[0].chat).held = True
+    for wire in wires:
+        wire.say("JOIN #ops")
+    for _ in range(2):
+        store_of(chat[0].chat).release()
+    joined = [f":u{n}!~u{n}@10.0.0.7 JOIN #ops" for n in range(4)]
+    assert ann.lines() == joined
+    assert [packet.msg for packet in carol.shown()] == [f"u{n} joined #ops" for n in range(4)]
+    for number, wire in enumerate(wires):
+        lines = wire.lines()
+        more = [f" * :Real u{n}" if number == 1 else "" for n in range(4)]
+        told = [line + added for line, added in zip(joined, more, strict=True)]
+        assert lines[0] == told.pop(number)
+        assert lines[1:4] == told
+        assert lines[4].split(":")[2].split(" ") == ["@ann", "carol", "u0", "u1", "u2", "u3"]
