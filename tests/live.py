@@ -20,7 +20,7 @@ PATIENCE = 100.0
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 LOOPBACK = "tcp:0:interface=127.0.0.1"
 #: The options that take a port to listen on.
-PORTS = {"--port", "--telnet", "--tls", "--manhole", "--web", "--http", "--https"}
+PORTS = {"--port", "--telnet", "--tls", "--irc", "--ircs", "--manhole", "--web", "--http", "--https"}
 
 T = TypeVar("T")
 
