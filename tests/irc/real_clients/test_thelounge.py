@@ -11,7 +11,7 @@ from tests.irc.real_clients.doors import LOBBY, make_account, start
 from tests.irc.real_clients.lounge import Lounge, the_lounge
 from tests.irc.real_clients.node import installed, shared_folder
 from tests.live import login
-from tests.webchat.browser import OpenWindow
+from tests.webchat.browser import CUT_OFF, OpenWindow
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +25,9 @@ def test_the_lounge_talks_with_an_account_over_tls_and_comes_back(
     authority = tmp_path / "data" / "tls_authority.pem"
     with the_lounge(tmp_path / "lounge", modules, authority, "lou") as url, login(server.port(), "ann") as ann:
         ann.say(LOBBY, "said before")
-        lou = Lounge(open_window(url).page, "lou")
+        window = open_window(url)
+        window.expect_trouble(CUT_OFF)  # (when The Lounge is ended before its page is closed)
+        lou = Lounge(window.page, "lou")
         lou.connects("localhost", server.port("ircs"), "lou", "#pumps")
         lou.goes_to(LOBBY)
         lou.sees("said before", "ann")
