@@ -158,33 +158,40 @@ class Presence:
 
         Those with the cap `event` are told at once (`lanchat.core.room_events`).
         """
-        self._changes(room, _reads_batches).add(event, name)
+        self._changes(room, self._tell_room).add(event, name)
 
     def in_lobby(self, lobby: Room, event: str, name: str) -> None:
         """Note that somebody "joined" or "left" the lobby, which is told to those with the cap `event`."""
-        self._changes(lobby, _reads_events).add(event, name)
+        self._changes(lobby, self._tell_lobby).add(event, name)
 
-    def _changes(self, room: Room, reads: Callable[[Session], bool]) -> PresenceChanges:
+    def _changes(self, room: Room, tell: Callable[[Room, str, Goodbyes], None]) -> PresenceChanges:
         changes = self._rooms.get(room)
         if changes is None:
             for idle in [other for other, known in self._rooms.items() if not known.resting]:
                 del self._rooms[idle]
-            tell = partial(self._tell_room, room, reads)
-            changes = self._rooms[room] = PresenceChanges(self._clock, tell, "joined", "left", at_once=True)
+            changes = self._rooms[room] = PresenceChanges(self._clock, partial(tell, room), "joined", "left", at_once=True)
         return changes
 
-    def _tell_room(self, room: Room, reads: Callable[[Session], bool], event: str, users: Goodbyes) -> None:
-        self._tell(list(filter(reads, room.sessions)), event, users, room.name, f" {room.name}")
+    def _tell_room(self, room: Room, event: str, users: Goodbyes) -> None:
+        self._tell(list(filter(_reads_batches, room.sessions)), event, users, room)
+
+    def _tell_lobby(self, lobby: Room, event: str, users: Goodbyes) -> None:
+        """Tell of the lobby, which guests leave only with the end of their connection."""
+        readers = [reader for reader in lobby.sessions if reader.has_cap("event")]
+        self._tell(readers, event, users, lobby, gone=event == "left" or None)
 
     def _tell_watchers(self, event: str, users: Goodbyes) -> None:
-        self._tell(tuple(self.watchers), event, users, EVERYONE)
+        self._tell(tuple(self.watchers), event, users)
 
-    def _tell(self, readers: Sequence[Session], event: str, users: Goodbyes, conv: str, where: str = "") -> None:
+    def _tell(
+        self, readers: Sequence[Session], event: str, users: Goodbyes, room: Room | None = None, gone: bool | None = None
+    ) -> None:
         """Send an event to these sessions, except to somebody who would only read about themselves."""
+        conv, where = (room.name, f" {room.name}") if room is not None else (EVERYONE, "")
         names = fitting_names(list(users), NAMES)
         goodbye = users[names[0]] if len(users) == 1 else ""
         said = f"{names_and_more(names, len(users))} {event}{where}{goodbye and ': '}{goodbye}"
-        x = ServerX(op="event", ev=event, who=names, n=len(users), conv=conv, ts=self._timestamp())
+        x = ServerX(op="event", ev=event, who=names, n=len(users), conv=conv, gone=gone, ts=self._timestamp())
         packet = SharedPacket(SERVER, conv, said, x)
         for reader in readers:
             if names != [reader.name.shown]:
@@ -193,7 +200,3 @@ class Presence:
 
 def _reads_batches(reader: Session) -> bool:
     return reader.has_cap("presence") and reader.has_cap("room") and not reader.has_cap("event")
-
-
-def _reads_events(reader: Session) -> bool:
-    return reader.has_cap("event")

@@ -74,12 +74,13 @@ def _joined(client: IrcClient, x: ServerX) -> bool:
         elif room is not None:
             client.perform(show_joined(client, room, x), hold=False)
         return True
-    others = [name for name in x.who or () if name != client.nick]
+    who = x.who or []
     if client.gone:
-        client.gone = tuple(name for name in client.gone if name not in others)
-    if others == x.who:
+        client.gone = tuple(name for name in client.gone if name not in who)
+    if client.nick not in who:
         return False
-    client.outbox.send(client.event_shape.joined(x, others, ""))  # (it has been told of itself)
+    later = who[who.index(client.nick) + 1 :]  # (who came before it was in its list of names)
+    client.outbox.send(client.event_shape.joined(x, later, ""))
     return True
 
 

@@ -248,7 +248,7 @@ def test_in_the_lobby_comings_and_goings_are_told_in_batches(router_and_clock: t
         user.leave()
     clock.advance(PAUSE)
     clock.advance(PAUSE)
-    assert {x["ev"] for x in ann.xs()} == {"left"}
+    assert {(x["ev"], x["gone"]) for x in ann.xs()} == {("left", True)}
     assert {x["ev"] for x in old.xs()} <= {"came", "went"}
     assert store.connection.execute("SELECT count(*) FROM log").fetchone() == (0,)
 

@@ -224,7 +224,16 @@ def test_guests_who_come_to_the_lobby_and_go_are_told_together(chat: tuple[Route
     assert ann.lines() == [":bob!~bob@10.0.0.7 JOIN #ops"]
     clock.advance(PAUSE)
     bob.lose()
-    assert ann.lines() == [":bob!~u@offline PART #ops"]
+    assert ann.lines() == [":bob!~u@offline QUIT :"]
+    cat, dan, eve = (IrcWire(router, clock, name) for name in ("cat", "dan", "eve"))
+    clock.advance(PAUSE)
+    clock.advance(PAUSE)
+    assert [[line.split("!")[0] for line in wire.lines()] for wire in (ann, cat, dan, eve)] == [
+        [":cat", ":dan", ":eve"],
+        [":dan", ":eve"],
+        [":eve"],
+        [],
+    ]
 
 
 def test_another_device_of_an_account_enters_with_topic_and_names(chat: tuple[Router, Clock], router: Router) -> None:
