@@ -149,10 +149,13 @@ class Input(Protocol, ABC):
         self.halted = self.closed or self._holds > 0
         if self.halted:
             return
-        if self._unread and self._resting is None:
-            self.transport.resumeProducing()
-        self._unread = False
+        unread, self._unread = self._unread, False
         self.holdEnded()
+        # Reading goes on when what has come does not wait any more: if it did for each command, far too much would come.
+        if unread and self._holds:
+            self._unread = True
+        elif unread and self._resting is None and not self._leaving:
+            self.transport.resumeProducing()
 
     def holdEnded(self) -> None:
         """Serve what came while `perform` waited."""

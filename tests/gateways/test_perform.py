@@ -169,6 +169,26 @@ def test_what_comes_while_something_waits_is_bounded_and_then_served(
     assert said(ann) == ["first", *map(str, range(sent))]
 
 
+def test_what_comes_is_bounded_also_while_one_command_after_another_waits(
+    router_and_clock: tuple[Router, Clock], ann: PausingWire, store: FakeStore
+) -> None:
+    for limit in ("bytes", "packets"):
+        router_and_clock[0].chat.limits.set(limit, "off")
+    block = line("/history", "#ops") * 1000
+    ann.send(line("/create", "#ops"))
+    store.slow = True
+    sent = 0
+    for _ in range(50):
+        while ann.transport.reads:
+            ann.send(block)
+            sent += len(block)
+        store.answer()
+    assert sent <= MAX_UNSERVED + 2 * len(block)
+    while store.asks:
+        store.answer()
+    assert ann.transport.reads
+
+
 def test_who_is_closed_while_something_waits_is_read_to_its_end(
     router_and_clock: tuple[Router, Clock], ann: PausingWire, store: FakeStore
 ) -> None:
