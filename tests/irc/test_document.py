@@ -13,7 +13,7 @@ MANUAL = Path(__file__).parents[2] / "docs" / "irc.md"
 #: Those that are offered only sometimes, and when.
 SOMETIMES = {
     SASL: "logging in: over TLS, and on the server's own machine",
-    STS: "where TLS is: without TLS, if the server has `--ircs`",
+    STS: "where TLS is: without TLS, if the server has `--ircs` and a certificate of yours",
 }
 
 
