@@ -6,6 +6,8 @@ gap once it has caught up, and fetches what is missing.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from lanchat.core.forms import Forms, forms
 from lanchat.core.replies import Replies, with_more
 from lanchat.model.room import MARK
@@ -58,6 +60,21 @@ class Delivery:
             self.deliver(reader, packet)
             if reader.receipts is not None:
                 reader.receipts.sent(seq)
+
+    def show_in_room(self, readers: Iterable[Session], packet: SharedPacket, seq: int) -> None:
+        """Show a message to those in a room: what `show` does for each, with no further call for those who are up to date."""
+        delivered = 0
+        for reader in readers:
+            caps, client = reader.caps, reader.client
+            if seq:
+                if reader.backlog is not None or reader.receipts is not None or client.behind():
+                    self.show(reader, packet, seq)
+                    continue
+                reader.seen = seq
+            delivered += 1
+            client.deliver(packet if caps is not None and "room" in caps else packet.prefixed)
+        self.shown += delivered
+        self._counts.delivered += delivered
 
     def advance(self, session: Session, seq: int) -> None:
         """Note that a session is told the number `seq`, which means "you have all up to here"; so it is told of a gap first."""

@@ -27,7 +27,7 @@ from lanchat.protocol.entry import BOT, RELAYED, AccountId, Entry
 from lanchat.protocol.errors import NoSuchTarget, NotStored
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.interfaces import Work
-from lanchat.protocol.packet import Packet, ServerPacket
+from lanchat.protocol.packet import Packet, ServerPacket, SharedPacket
 from lanchat.state.online import OnlineUsers
 from lanchat.state.rooms import not_in
 from lanchat.state.sanctions import Sanctions
@@ -199,13 +199,18 @@ class StoredMessages:
         """
         if isinstance(to, Room):
             mine = to.members.get(entry.author or 0)
-            readers = [reader for reader in to.sessions if mine is None or reader.account is not mine]
+            readers = [
+                reader for reader in to.sessions if reader is not session and (mine is None or reader.account is not mine)
+            ]
         else:
             mine = session.account
             readers = to.sessions if isinstance(to, Account) else [to] if isinstance(to, Session) and to in self._online else []
-        for reader in tuple(readers):
-            if reader is not session or to is mine:
-                self._delivery.show(reader, packet, entry.seq)
+        if isinstance(packet, SharedPacket):
+            self._delivery.show_in_room(readers, packet, entry.seq)
+        else:
+            for reader in tuple(readers):
+                if reader is not session or to is mine:
+                    self._delivery.show(reader, packet, entry.seq)
         if mine is not None and to is not mine and mine.sessions != [session]:
             copy = self._delivery.forms_for(mine, entry, excerpt=excerpt)
             for reader in tuple(mine.sessions):

@@ -170,7 +170,7 @@ class IrcProtocol(IrcClient):
         elif self.outbox.paused and self.omits(packet):
             return
         elif x is not None and x.op is None and x.batch is None and x.self_ is None and packet.from_ is not SERVER:
-            self.outbox.send(packet.encoded(self.shape))  # a message, as nearly all are
+            self.outbox.send(packet.encoded(self._shape or self.shape))  # a message, as nearly all are
         elif x is not None and x.op == "event" and x.batch is None and x.ev != TYPING:
             show_event(self, packet)
         else:
