@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from tests.irc.real_clients.doors import LOBBY
+from tests.irc.real_clients.programs import run
 from tests.irc.real_clients.tmux import Window
 
 #: Commands at once, and no times before messages: for tests that type faster than people, and don't know the hour.
@@ -117,8 +118,9 @@ class WeeChat(Window):
 
     def follows(self, commands: list[str]) -> None:
         """Type commands that connect, and wait for the lobby."""
+        old = run(["weechat", "--version"], self.directory).stdout.startswith("3.")
         for command in commands:
-            self.says(command.replace("-tls", "-ssl"))
+            self.says(command.replace("-tls", "-ssl") if old else command)
         self.shows(":#")
         self.goes_to(LOBBY)
 

@@ -23,6 +23,7 @@ class Window:
         for program in ("tmux", command[0]):
             if not shutil.which(program):
                 pytest.skip(f"there is no {program} here")
+        self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         self._tmux = ["tmux", "-S", str(directory / "tmux"), "-f", "/dev/null"]
         self._environment = environment(TERM="xterm-256color", LC_ALL="C.UTF-8", HOME=str(directory))
