@@ -32,7 +32,8 @@ class Bot:
             text=True,
         )
         self._happened: queue.Queue[dict[str, Any]] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
 
     def does(self, method: str, *args: Any) -> None:
         """Let it call one of the methods of irc-framework's client."""
@@ -65,6 +66,7 @@ class Bot:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._process.kill()
+        self._reader.join(PATIENCE)
         self._process.__exit__(kind, error, trace)
 
 
