@@ -5,7 +5,7 @@ from __future__ import annotations
 from lanchat.gateways.outbox import Outbox
 from lanchat.gateways.websocket_connection import WebSocketConnection
 from lanchat.gateways.websocket_frames import write_binary_message, write_message
-from lanchat.irc.connection import IrcProtocol
+from lanchat.irc.connection import IrcProtocol, SecureIrcProtocol
 from lanchat.irc.message import MAX_INPUT
 from lanchat.protocol.errors import LineTooBig
 
@@ -56,7 +56,5 @@ class IrcWebSocketProtocol(WebSocketConnection, IrcProtocol):  # type: ignore[mi
         self.outbox.send_frames(data)
 
 
-class SecureIrcWebSocketProtocol(IrcWebSocketProtocol):
+class SecureIrcWebSocketProtocol(IrcWebSocketProtocol, SecureIrcProtocol):  # type: ignore[misc]  # (as above)
     """The same over TLS."""
-
-    gateway = "ircs"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import ssl
 from base64 import b64encode
 from pathlib import Path
+
+from websockets.sync.client import connect
 
 from tests.certs import Authority, TLSPeer
 from tests.fakes import PASSWORD
@@ -43,3 +46,23 @@ def test_the_certificate_of_a_client_gives_the_name_and_opens_the_account(tmp_pa
             answer = b64encode(f"\0ann\0{PASSWORD}".encode()).decode()
             say(peer, "CAP REQ sasl", "AUTHENTICATE PLAIN", f"AUTHENTICATE {answer}")
             assert "Your certificate says that you are bob" in until(peer, " 904 ")
+
+
+def test_a_client_in_a_browser_has_the_name_in_its_certificate_too(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    ports = ("--irc", LOOPBACK, "--https", LOOPBACK, "--tls-client-ca", str(authority.path))
+    with Server(tmp_path, "--port", LOOPBACK, *ports) as server:
+        server.logged("listening for browsers over TLS")
+        address = f"wss://127.0.0.1:{server.port('browsers over TLS')}/socket"
+        ann = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        ann.check_hostname, ann.verify_mode = False, ssl.CERT_NONE
+        ann.load_cert_chain(authority.both("ann"))
+        with connect(address, ssl=ann) as page:
+            for line in ("NICK somebody", "USER x 0 * :X", f"REGISTER * * :{PASSWORD}"):
+                page.send(line)
+            said = iter(page.recv, "")
+            assert any(str(line).startswith(":irc.lan 001 ann ") for line in said)
+            assert any(" REGISTER SUCCESS ann " in str(line) for line in said)
+        with connect(address, ssl=ann) as page:
+            page.send("CAP LS 302")
+            assert "sasl=EXTERNAL,PLAIN" in str(page.recv())
