@@ -15,9 +15,11 @@ from pathlib import Path
 
 from tests.irc import suite
 from tests.irc.expected import EXPECTED
-from tests.irc.outcomes import Outcome, read, report, verdict
+from tests.irc.outcomes import Outcome, read, report, unexpected, verdict
 
 PROGRAM = "python -m tests.irc"
+#: So many tests that failed unexpectedly are run once more, one by one.
+MOST_AGAIN = 5
 
 
 def options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -56,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(chosen: argparse.Namespace, directory: Path) -> dict[str, Outcome]:
-    """Run the suite in this directory; the outcome of each test. Raises `suite.Failed`."""
+    """Run the suite in this directory; the outcome of each test, or of its second attempt. Raises `suite.Failed`."""
     python = chosen.python or suite.make_python(directory / "venv")
     data = suite.make_data(directory / "data")
     copy = suite.copy(chosen.suite, directory / "suite")
@@ -65,7 +67,17 @@ def run(chosen: argparse.Namespace, directory: Path) -> dict[str, Outcome]:
     sys.stdout.write(f"\n{seconds:.0f} s\n")
     if chosen.junit:
         chosen.junit.write_bytes(junit.read_bytes())
-    return read(junit)
+    outcomes = read(junit)
+    # (Some tests don't wait for what they look for, and fail where other programs keep all cores busy.)
+    again = [*unexpected(outcomes, EXPECTED)]
+    if 0 < len(again) <= MOST_AGAIN:
+        second = directory / "junit-2.xml"
+        suite.run(suite.command(python, chosen.controller, second, 1, "", again), copy, data)
+        outcomes |= read(second)
+        sys.stdout.write(
+            "".join(f"passed at the second attempt: {name}\n" for name in again if outcomes[name].kind == "passed")
+        )
+    return outcomes
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import venv
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.live import SCRIPTS
@@ -66,9 +67,10 @@ def copy(original: Path, place: Path) -> Path:
     return place
 
 
-def command(python: str, controller: str, junit: Path, jobs: int, select: str) -> list[str]:
-    """The command that runs the tests, and writes their outcomes to `junit` with the file of each test (xunit1)."""
-    chosen = [TESTS, "--controller", controller, "-m", SELECTION, *(["-k", select] if select else [])]
+def command(python: str, controller: str, junit: Path, jobs: int, select: str, names: Sequence[str] = ()) -> list[str]:
+    """The command that runs the tests, or those with these names, and writes their outcomes and files to `junit` (xunit1)."""
+    places = [f"{TESTS}/{name}" for name in names] or [TESTS]
+    chosen = [*places, "--controller", controller, "-m", SELECTION, *(["-k", select] if select else [])]
     shown = ["-q", "--tb=short", "--no-summary", f"--timeout={TEST_SECONDS}"]
     written = [f"--junitxml={junit}", "-o", "junit_family=xunit1", "-p", "no:cacheprovider"]
     beside = ["-n", str(jobs), "--dist", "worksteal"] if jobs > 1 else []
@@ -78,7 +80,7 @@ def command(python: str, controller: str, junit: Path, jobs: int, select: str) -
 def run(words: list[str], place: Path, data: Path) -> float:
     """Run the tests in this copy of the suite; how many seconds that took. Raises `Failed` if they could not be run."""
     temporary = place.parent / "tmp"
-    temporary.mkdir()
+    temporary.mkdir(exist_ok=True)
     env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "PYTHONDONTWRITE"))}
     env |= {"PYTHONPATH": str(ROOT), "TMPDIR": str(temporary), "LANCHAT_PYTHON": sys.executable, "LANCHAT_DATA": str(data)}
     start = time.monotonic()

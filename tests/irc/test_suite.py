@@ -41,6 +41,12 @@ TESTS = """
 
         def test_left_out(self):
             pytest.skip("not here")
+
+        def test_that_fails_once(self):
+            before = pathlib.Path(__file__).with_name("before")
+            there = before.exists()
+            before.touch()
+            assert there
 """
 WRONG = "things.py::ThingTestCase::test_wrong[2]"
 
@@ -138,11 +144,12 @@ def test_a_suite_is_run_in_a_copy_and_its_failures_are_compared_with_the_list(
     arguments = [str(irctest), "--python", sys.executable, "--keep", str(tmp_path / "kept"), "--select", "ThingTestCase"]
     assert program.main([*arguments, "--junit", str(tmp_path / "junit.xml")]) == 1
     said = capsys.readouterr().out
-    assert "2 passed, 1 failed, 1 skipped, of 4" in said
+    assert "3 passed, 1 failed, 1 skipped, of 5" in said
+    assert "passed at the second attempt: things.py::ThingTestCase::test_that_fails_once" in said
     assert f"failed: {WRONG}\n    AssertionError: two is wrong" in said
     assert {file: file.read_bytes() for file in irctest.rglob("*") if file.is_file()} == before
     assert "127.0.0.1" in (tmp_path / "kept" / "suite" / "irctest" / "irc_utils" / "junkdrawer.py").read_text()
-    assert len(read(tmp_path / "junit.xml")) == 4
+    assert len(read(tmp_path / "junit.xml")) == 5
 
     monkeypatch.setattr(program, "EXPECTED", {WRONG: "Two is wrong."})
     assert program.main([*arguments[:3], "--jobs", "2", "--select", "ThingTestCase"]) == 0
