@@ -30,7 +30,7 @@ from lanchat.protocol.entry import Entry
 from lanchat.protocol.errors import AuthFailed, Forbidden, NotStored
 from lanchat.protocol.extensions import X
 from lanchat.protocol.interfaces import IClient
-from lanchat.protocol.packet import Packet, Sender, ServerPacket
+from lanchat.protocol.packet import Packet, PacketRun, Sender, ServerPacket
 from lanchat.store import schema
 from lanchat.store.duplicates import FindRepeated
 from lanchat.store.writing import Job, Settle, Writer, split_at_jobs
@@ -65,9 +65,9 @@ class FakeClient:
         self.packets += packets
         self.runs.append(len(packets))
 
-    def deliver_events(self, packets: list[ServerPacket]) -> None:
+    def deliver_events(self, run: PacketRun) -> None:
         """Remember them."""
-        self.packets += packets
+        self.packets += run.packets
 
     def disconnect(self, code: str = "", reason: str = "") -> None:
         """Remember that the server hung up."""

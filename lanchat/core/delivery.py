@@ -15,7 +15,7 @@ from lanchat.model.session import Account, Backlog, Session
 from lanchat.protocol.counts import Counts
 from lanchat.protocol.entry import Entry
 from lanchat.protocol.extensions import ServerX
-from lanchat.protocol.packet import Sender, ServerPacket, SharedPacket
+from lanchat.protocol.packet import PacketRun, Sender, ServerPacket, SharedPacket
 from lanchat.state.interfaces import Store
 from lanchat.state.rooms import Rooms
 
@@ -93,11 +93,11 @@ class Delivery:
             packet = packet.prefixed
         reader.client.deliver(packet)
 
-    def deliver_events(self, reader: Session, packets: list[ServerPacket]) -> None:
+    def deliver_events(self, reader: Session, run: PacketRun) -> None:
         """Deliver events of one room that have no number in the log, to one of many who are shown all of these."""
         self.shown += 1
-        self._counts.delivered += len(packets)
-        reader.client.deliver_events(packets)
+        self._counts.delivered += len(run.packets)
+        reader.client.deliver_events(run)
 
     async def _end_backlog(self, reader: Session) -> None:
         await reader.client.caught_up()

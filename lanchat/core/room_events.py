@@ -21,6 +21,7 @@ from lanchat.model.session import Session
 from lanchat.protocol.entry import EVENT, NOTHING, Entry
 from lanchat.protocol.errors import NotStored
 from lanchat.protocol.events import BANNED, JOINED, KICKED, LEFT, RoomEvent
+from lanchat.protocol.packet import PacketRun
 from lanchat.state.online import OnlineUsers
 
 #: What the batches of presence call these events. (Who is banned without being there has not left; that a guest is gone whose
@@ -125,11 +126,12 @@ class RoomEvents:
             return
         for _, entry in joins:
             entry.source = None
-        packets = [self._delivery.forms_for(None, entry).known for _, entry in joins]
+        run = PacketRun([self._delivery.forms_for(None, entry).known for _, entry in joins])
         for reader in tuple(room.sessions):
-            if reader.has_cap(CAPS[EVENT]) and not reader.client.behind():
-                self._delivery.deliver_events(reader, packets)
-        for (by, _), packet in zip(joins, packets, strict=True):
+            if reader.understands(CAPS[EVENT]) and not reader.client.behind():
+                own = None if reader.has_cap(CAPS[EVENT]) else run.places.get(reader.name.shown)
+                self._delivery.deliver_events(reader, run if own is None else run.without(own))
+        for (by, _), packet in zip(joins, run.packets, strict=True):
             if by not in room.sessions and by in self._online and by.has_cap(CAPS[EVENT]):
                 self._delivery.show(by, packet, 0)
 

@@ -24,7 +24,7 @@ from lanchat.net import sockets
 from lanchat.protocol.counts import HUNG_UP, LOST
 from lanchat.protocol.errors import BadPacket, ChatError, Idle
 from lanchat.protocol.interfaces import IConnection, IOutputProgress
-from lanchat.protocol.packet import EVERYONE, SERVER, ServerPacket, visible
+from lanchat.protocol.packet import EVERYONE, SERVER, PacketRun, ServerPacket, visible
 
 #: What clients are told last: when the server shuts down, and when they don't read.
 GOODBYE = "The server is shutting down. Goodbye!"
@@ -161,9 +161,9 @@ class Connection(Input):
         for packet in packets:
             self.deliver(packet)
 
-    def deliver_events(self, packets: list[ServerPacket]) -> None:
-        """Send events of a room, of which many others are sent the same list."""
-        for packet in packets:
+    def deliver_events(self, run: PacketRun) -> None:
+        """Send events of a room, which many others are sent, too."""
+        for packet in run.packets:
             self.deliver(packet)
 
     def omits(self, packet: ServerPacket) -> bool:

@@ -17,7 +17,7 @@ from lanchat.gateways.other_protocols import BEGINNING
 from lanchat.gateways.pacing import Pacing
 from lanchat.protocol.errors import ChatError
 from lanchat.protocol.interfaces import DelayedCall
-from lanchat.protocol.packet import MAX_BLOCK, SERVER, Packet, ServerPacket, SharedPacket, parse, parse_lines
+from lanchat.protocol.packet import MAX_BLOCK, SERVER, Packet, PacketRun, ServerPacket, SharedPacket, parse, parse_lines
 
 
 class ChatProtocol(Connection):
@@ -83,6 +83,14 @@ class ChatProtocol(Connection):
             super().deliver_all(packets)
         else:
             self.outbox.send_lines(packets)
+
+    def deliver_events(self, run: PacketRun) -> None:
+        """Send events that many others are sent, too, all at once if this client reads lines."""
+        session = self.session
+        if self._capable and session is not None and session.sees_x(run.packets[0]):
+            self.outbox.send(run.encoded(_line), len(run.packets))
+        else:
+            super().deliver_events(run)
 
     def disconnect(self, code: str = "", reason: str = "") -> None:
         """Close the connection, and don't wait for silence any more."""
@@ -171,3 +179,8 @@ def _packet(frame: Frame | Packet | ChatError) -> Packet | ChatError:
         return parse(frame)
     except ChatError as error:
         return error
+
+
+def _line(packet: ServerPacket) -> bytes:
+    """A packet as capable clients read it."""
+    return packet.line

@@ -16,7 +16,7 @@ from lanchat.protocol.entry import ACTION, EDIT, NO_TEXT, NOTICE, REACT
 from lanchat.protocol.errors import BadName, BadPacket, ChatError, RateLimited
 from lanchat.protocol.events import NAME, RENAMED
 from lanchat.protocol.extensions import ServerX
-from lanchat.protocol.packet import EVERYONE, MAX_MSG, SERVER, Packet, Sender, ServerPacket, visible
+from lanchat.protocol.packet import EVERYONE, MAX_MSG, SERVER, Packet, PacketRun, Sender, ServerPacket, visible
 from lanchat.protocol.typed_lines import BEGINNERS_HELP, TYPING_HELP, TypedLine
 from lanchat.system.columns import fold
 
@@ -142,6 +142,10 @@ class TelnetProtocol(Connection):
         if packet.x is not None and packet.x.ev in (RENAMED, NAME):
             self._destination.follow(packet.x)
         self.outbox.send(packet.encoded(_as_lines))
+
+    def deliver_events(self, run: PacketRun) -> None:
+        """Send events that many others are sent, too."""
+        self.outbox.send(run.encoded(_as_lines), len(run.packets))
 
     def _name_received(self, line: bytes) -> None:
         if begins := BEGINNING.match(line):

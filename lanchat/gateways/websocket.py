@@ -8,7 +8,7 @@ from lanchat.gateways.framing import MAX_OPENING
 from lanchat.gateways.websocket_connection import WebSocketConnection
 from lanchat.gateways.websocket_frames import write_message
 from lanchat.protocol.errors import ChatError
-from lanchat.protocol.packet import Packet, ServerPacket, SharedPacket, parse
+from lanchat.protocol.packet import Packet, PacketRun, ServerPacket, SharedPacket, parse
 
 _encode = msgspec.json.Encoder().encode
 
@@ -53,6 +53,12 @@ class WebSocketProtocol(WebSocketConnection):
             return
         encode = _frame if sees_x else _classic_frame
         self.outbox.send(packet.encoded(encode) if isinstance(packet, SharedPacket) else encode(packet))
+
+    def deliver_events(self, run: PacketRun) -> None:
+        """Send events that many others are sent, too."""
+        session = self.session
+        sees_x = session is not None and session.caps is not None and session.sees_x(run.packets[0])
+        self.outbox.send(run.encoded(_frame if sees_x else _classic_frame), len(run.packets))
 
 
 class SecureWebSocketProtocol(WebSocketProtocol):

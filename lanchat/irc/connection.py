@@ -25,7 +25,7 @@ from lanchat.net import tls
 from lanchat.protocol.errors import BadPacket, ChatError, ClientGone, LineTooBig, RateLimited
 from lanchat.protocol.events import TYPING
 from lanchat.protocol.interfaces import Work
-from lanchat.protocol.packet import MAX_BLOCK, SERVER, ServerPacket, visible
+from lanchat.protocol.packet import MAX_BLOCK, SERVER, PacketRun, ServerPacket, visible
 
 _log = Logger("lanchat.irc")
 
@@ -155,12 +155,12 @@ class IrcProtocol(IrcClient):
         """Show messages that differ in their text and their ids only."""
         self.outbox.send(self.shape.all(packets), len(packets))
 
-    def deliver_events(self, packets: list[ServerPacket]) -> None:
+    def deliver_events(self, run: PacketRun) -> None:
         """Show who has entered a room, if many have at once."""
-        if self.gone or self.registering is not None:
-            super().deliver_events(packets)
+        if self.registering is not None or not run.places.keys().isdisjoint(self.gone):
+            super().deliver_events(run)
         else:
-            show_together(self, packets)
+            show_together(self, run)
 
     def deliver(self, packet: ServerPacket) -> None:
         """Show a packet of the core as lines."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from lanchat.core.chat import Chat
 from lanchat.irc.bans import mask_of
@@ -25,16 +25,6 @@ RELEVANT = frozenset(
 _Writer: TypeAlias = Callable[[ServerX, list[str], str], bytes]
 
 
-class Together(NamedTuple):
-    """Events that many clients are shown together."""
-
-    packets: list[ServerPacket]
-    #: The lines of each, and of all; and the places of those who have done them, by name.
-    lines: list[bytes]
-    data: bytes
-    places: dict[str | None, int]
-
-
 class EventShape:
     """Writes events for clients with certain capabilities."""
 
@@ -45,7 +35,6 @@ class EventShape:
         self._server = server
         self._caps = caps
         self._multi = "multi-prefix" in caps
-        self._together: Together | None = None
         self._writers: dict[str | None, _Writer] = {
             events.JOINED: self.joined,
             events.LEFT: self._left,
@@ -64,14 +53,6 @@ class EventShape:
         x = packet.x
         write = self._writers.get(x.ev) if x is not None else None
         return b"" if x is None or write is None else write(x, x.who or [], x.by or "")
-
-    def together(self, packets: list[ServerPacket]) -> Together:
-        """The lines of events. They are kept until others are written, as the next client is shown the same list."""
-        if self._together is None or self._together.packets is not packets:
-            lines = [packet.encoded(self) for packet in packets]
-            places = {packet.x.by: number for number, packet in enumerate(packets) if packet.x is not None}
-            self._together = Together(packets, lines, b"".join(lines), places)
-        return self._together
 
     def write(self, x: ServerX, source: str, command: str, *params: str, mask: str = "") -> bytes:
         """A line about what somebody did: the name of who did it, and what. The `mask` is theirs, unless another is given."""

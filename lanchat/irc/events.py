@@ -16,7 +16,7 @@ from lanchat.irc.names import show_joined
 from lanchat.irc.numerics import RPL_NOWAWAY, RPL_UNAWAY
 from lanchat.protocol import events
 from lanchat.protocol.extensions import ServerX
-from lanchat.protocol.packet import ServerPacket
+from lanchat.protocol.packet import PacketRun, ServerPacket
 
 #: How many names of those whose QUIT a client was told are remembered, so that it is told once.
 MAX_GONE = 100
@@ -29,7 +29,7 @@ def show_event(client: IrcClient, packet: ServerPacket) -> None:
         show_read(client, packet)
     if x is None or not x.who:
         return
-    if x.by and x.ev in _ALIKE and not client.gone and client.session is not None and x.by != client.session.name.shown:
+    if x.by and x.ev in _ALIKE and x.by not in client.gone and client.session is not None and x.by != client.session.name.shown:
         client.outbox.send(packet.encoded(client.event_shape))  # (as most are, and there may be very many readers)
         return
     special = _SPECIAL.get(x.ev or "")
@@ -38,16 +38,16 @@ def show_event(client: IrcClient, packet: ServerPacket) -> None:
     _show(client, x, packet.encoded(client.event_shape))
 
 
-def show_together(client: IrcClient, packets: list[ServerPacket]) -> None:
-    """Show events of which many clients are shown the same list; only those who have done them themselves are shown others."""
-    written = client.event_shape.together(packets)
-    own = written.places.get(client.nick)
+def show_together(client: IrcClient, run: PacketRun) -> None:
+    """Show events that many clients are shown; only those who have done one of them themselves are shown others."""
+    shape, own = client.event_shape, run.places.get(client.nick)
     if own is None:
-        client.outbox.send(written.data, len(packets))
+        client.outbox.send(run.encoded(shape), len(run.packets))
         return
-    client.outbox.send(b"".join(written.lines[:own]))
-    show_event(client, packets[own])
-    client.outbox.send(b"".join(written.lines[own + 1 :]))
+    lines = [packet.encoded(shape) for packet in run.packets]
+    client.outbox.send(b"".join(lines[:own]), own)
+    show_event(client, run.packets[own])
+    client.outbox.send(b"".join(lines[own + 1 :]), len(lines) - own - 1)
 
 
 def _show(client: IrcClient, x: ServerX, lines: bytes) -> None:

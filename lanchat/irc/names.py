@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from lanchat.irc.client import IrcClient
+from lanchat.irc.client import LINES, IrcClient
 from lanchat.irc.markers import show_marker
-from lanchat.irc.message import MAX_LINE
+from lanchat.irc.message import END, MAX_LINE
 from lanchat.irc.modes import PREFIXES
 from lanchat.irc.numerics import RPL_ENDOFNAMES, RPL_NAMREPLY, RPL_TOPIC, RPL_TOPICWHOTIME
 from lanchat.irc.people import member_mask, members
@@ -46,10 +46,10 @@ def show_topic(client: IrcClient, room: Room) -> None:
 
 async def show_names(client: IrcClient, room: Room, end: bool = True) -> None:
     """Show who is in a room, as fast as the client reads; then the `end` of the list."""
-    kind = "@" if room.rules.secret else "="
-    used = len(f":{client.server.name} 353 {client.nick} {kind} {room.name} :".encode())
-    for row in rows(_names(client, room), MAX_LINE - used):
-        client.numeric(RPL_NAMREPLY, kind, room.name, row)
+    head = f":{client.server.name} {RPL_NAMREPLY} {client.nick} {'@' if room.rules.secret else '='} {room.name} :"
+    lines = [f"{head}{row}{END}" for row in rows(_names(client, room), MAX_LINE - len(head.encode()))]
+    for first in range(0, len(lines), LINES):
+        client.reply_written("".join(lines[first : first + LINES]).encode())
         if client.behind():
             await client.caught_up()
     if end:
@@ -62,8 +62,9 @@ def _names(client: IrcClient, room: Room) -> list[str]:
     if "userhost-in-names" in client.caps:
         return [signs[who.rank] + member_mask(who) for who in members(room)]
     if not room.members:  # guests, of whom there may be very many
-        ranks = room.guest_ranks
-        return [(signs[ranks[one]] if one in ranks else "") + one.name.shown for one in room.sessions]
+        names = {one: one.name.shown for one in room.sessions}
+        names.update({one: signs[rank] + one.name.shown for one, rank in room.guest_ranks.items()})
+        return list(names.values())
     return [signs[who.rank] + who.name for who in members(room)]
 
 

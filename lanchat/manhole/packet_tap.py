@@ -23,7 +23,7 @@ from lanchat.model.session import Session
 from lanchat.protocol.errors import ChatError, NoSuchTarget
 from lanchat.protocol.extensions import AnswerX, ServerX, X
 from lanchat.protocol.interfaces import IClient, IConnection
-from lanchat.protocol.packet import Packet, ServerPacket, visible
+from lanchat.protocol.packet import Packet, PacketRun, ServerPacket, visible
 from lanchat.service.requests import format_count
 
 #: Characters that are shown of a packet, and the text in place of a secret.
@@ -130,7 +130,9 @@ class _TappedClient:
         for packet in packets:
             self.deliver(packet)
 
-    deliver_events = deliver_all
+    def deliver_events(self, run: PacketRun) -> None:
+        """Deliver events one by one."""
+        self.deliver_all(run.packets)
 
     def disconnect(self, code: str = "", reason: str = "") -> None:
         """Disconnect, and end the taps."""

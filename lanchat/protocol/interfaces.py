@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeAlias
 
 from zope.interface import Attribute, Interface
 
-from lanchat.protocol.packet import ServerPacket
+from lanchat.protocol.packet import PacketRun, ServerPacket
 
 #: What is still to be done for a packet and has to wait for something, such as the disk. `IClient.perform` runs it.
 Work: TypeAlias = Coroutine[Any, Any, None]
@@ -54,8 +54,8 @@ class IClient(Interface):
     def deliver_all(packets: list[ServerPacket]) -> None:  # noqa: N805 (zope's way)
         """Send packets to the client that have the same sender and recipient, and differ in their text and their ids only."""
 
-    def deliver_events(packets: list[ServerPacket]) -> None:  # noqa: N805 (zope's way)
-        """Send events of a room to the client. Many others are sent the same list."""
+    def deliver_events(run: PacketRun) -> None:  # noqa: N805 (zope's way)
+        """Send events of a room to the client. Many others are sent the same ones."""
 
     def disconnect(code: str = "", reason: str = "") -> None:  # noqa: N805 (zope's way)
         """Close the connection after everything delivered so far has been written. Nothing more is read from the client.

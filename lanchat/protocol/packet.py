@@ -121,6 +121,29 @@ class SharedPacket(ServerPacket, dict=True, gc=True):
     )
 
 
+class PacketRun:
+    """Packets that follow one another, for several recipients. Each encoded form of all of them is made once and kept."""
+
+    __slots__ = ("_forms", "packets", "places")
+
+    def __init__(self, packets: list[ServerPacket]) -> None:
+        """The packets are events (`x.ev`)."""
+        self.packets = packets
+        #: The place of the packet about what somebody has done, by their name.
+        self.places = {packet.x.by: place for place, packet in enumerate(packets) if packet.x is not None}
+        self._forms: dict[Callable[[ServerPacket], bytes], bytes] = {}
+
+    def without(self, place: int) -> PacketRun:
+        """The same without the packet at this place."""
+        return PacketRun(self.packets[:place] + self.packets[place + 1 :])
+
+    def encoded(self, encode: Callable[[ServerPacket], bytes]) -> bytes:
+        """All of them in the form that `encode` makes."""
+        if encode not in self._forms:
+            self._forms[encode] = b"".join([packet.encoded(encode) for packet in self.packets])
+        return self._forms[encode]
+
+
 #: The sender of the server's own packets.
 SERVER = Sender("SERVER", "0.0.0.0")  # noqa: S104 (an address in the protocol, nothing is bound to it)
 
