@@ -380,3 +380,19 @@ def test_a_reader_who_is_behind_is_not_told_of_many_guests(router: Router, ann: 
         user.send("/join", "#ops")
     store_of(router.chat).release()
     assert not events(ann)
+
+
+def test_at_a_terminal_guests_who_enter_at_once_are_told_of_but_not_to_themselves(router: Router, ann: User) -> None:
+    reader = guest(router, "reader")
+    joining = [User(router, name) for name in ("bob", "eve", "zoe")]
+    for user in (reader, *joining):
+        user.session.gateway = TELNET
+    store_of(router.chat).held = True
+    for user in joining:
+        user.send("/join", "#ops")
+        user.shown()
+    store_of(router.chat).release()
+    told = [f"{user.session.name.shown} joined #ops" for user in joining]
+    assert reader.msgs() == told
+    for number, user in enumerate(joining):
+        assert user.msgs() == told[:number] + told[number + 1 :]

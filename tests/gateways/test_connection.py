@@ -18,9 +18,11 @@ from lanchat.gateways.input import DISCARD_SECONDS, MAX_DISCARDED
 from lanchat.gateways.json_protocol import ChatProtocol
 from lanchat.gateways.outbox import CLOSE_SECONDS
 from lanchat.gateways.telnet import TelnetProtocol
+from lanchat.gateways.websocket import WebSocketProtocol
 from lanchat.net.sockets import address_of
+from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.limits import LIMITS, READ_OVERHEAD
-from lanchat.protocol.packet import EVERYONE
+from lanchat.protocol.packet import EVERYONE, SERVER, PacketRun, SharedPacket
 from lanchat.service.drain import announce
 from tests.fakes import Wire, make_router
 from tests.live import line
@@ -225,3 +227,26 @@ def test_who_only_says_that_nothing_more_comes_is_closed_one_way_first(router_an
     assert not wire.transport.disconnecting
     wire.connection.readConnectionLost()
     assert wire.transport.disconnecting
+
+
+@pytest.mark.parametrize("protocol", [ChatProtocol, WebSocketProtocol, TelnetProtocol])
+@pytest.mark.parametrize("caps", [None, frozenset({"id", "event"})])
+def test_events_that_many_are_sent_are_as_if_they_were_sent_one_by_one(
+    protocol: type[Connection], caps: frozenset[str] | None
+) -> None:
+    def written(at_once: bool) -> bytes:
+        wire = Wire(*make_router(), protocol)
+        wire.connection.open("bob").caps = caps
+        wire.connection.deliver(SharedPacket(SERVER, "bob", "", ServerX(op="ok")))  # (the answer to its hello)
+        wire.bytes()
+        xs = [ServerX(op="event", ev="joined", who=[name], by=name, conv="#ops") for name in ("ann", "eve")]
+        run = PacketRun([SharedPacket(SERVER, "#ops", f"{x.by} joined #ops", x) for x in xs])
+        if at_once:
+            wire.connection.deliver_events(run)
+        else:
+            for packet in run.packets:
+                wire.connection.deliver(packet)
+        return wire.bytes()
+
+    assert written(True) == written(False)
+    assert b"eve joined #ops" in written(True)

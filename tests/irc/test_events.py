@@ -269,3 +269,20 @@ def test_clients_that_enter_at_once_are_shown_each_other_and_themselves_once(cha
         assert lines[0] == told.pop(number)
         assert lines[1].split(":")[2].split(" ") == ["@ann", "carol", *[f"u{n}" for n in range(number + 1)]]
         assert lines[3:] == told, "that some are among the names as well does no harm"
+
+
+def test_of_guests_who_come_back_at_once_it_is_told_again_when_they_go(chat: tuple[Router, Clock], ann: IrcWire) -> None:
+    def enter() -> list[IrcWire]:
+        wires = [IrcWire(*chat, name) for name in ("bob", "eve")]
+        store_of(chat[0].chat).held = True
+        for wire in wires:
+            wire.say("JOIN #ops")
+        store_of(chat[0].chat).release()
+        return wires
+
+    for _ in range(2):
+        wires = enter()
+        assert ann.lines() == [f":{name}!~{name}@10.0.0.7 JOIN #ops" for name in ("bob", "eve")]
+        for wire in wires:
+            wire.lose()
+        assert [(line.split("!")[0], line.split(" ")[1]) for line in ann.lines()] == [(":bob", "QUIT"), (":eve", "QUIT")]
