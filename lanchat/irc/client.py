@@ -15,7 +15,7 @@ from lanchat.core.router import Router
 from lanchat.gateways.connection import Connection
 from lanchat.irc import numerics
 from lanchat.irc.caps import core_caps
-from lanchat.irc.command import Fail, Numeric, Refused
+from lanchat.irc.command import Fail, Numeric, Refused, for_irc
 from lanchat.irc.event_lines import EventShape
 from lanchat.irc.factory import IrcFactory
 from lanchat.irc.message import InvalidUtf8, LineTooLong, Message, line, split_tags
@@ -181,7 +181,7 @@ class IrcClient(Connection):
 
     def tell(self, text: str, source: str = "") -> None:
         """Send a text of the server's."""
-        for piece in split_text(text, MAX_TOLD):
+        for piece in split_text(for_irc(text), MAX_TOLD):
             self.reply("NOTICE", self.nick, piece, source=source)
 
     async def pace(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
@@ -13,6 +14,14 @@ from lanchat.protocol.packet import ServerPacket
 #: The function of a command: it is called with the client (`lanchat.irc.client.IrcClient`) and its line. What has to wait is
 #: returned, and until it is done no other line of this client is served.
 Run: TypeAlias = Callable[[Any, Message], Work | None]
+
+#: How a text of the core begins to say which command helps. (IRC clients have JOIN themselves.)
+_SEND_COMMAND = re.compile(r"\bSend /(?!join\b|msg\b)(?=[a-z])")
+
+
+def for_irc(text: str) -> str:
+    """A text of the core, in which its commands are written as people give them in IRC clients."""
+    return _SEND_COMMAND.sub("Send /msg SERVER ", text)
 
 
 class IrcCommand(NamedTuple):
@@ -57,7 +66,7 @@ class Refused(ChatError):
     """The core has refused what it was asked for; `code` is its code (docs/protocol.md, "Codes")."""
 
     def __init__(self, packet: ServerPacket) -> None:
-        super().__init__(packet.msg)
+        super().__init__(for_irc(packet.msg))
         x = packet.x
         self.packet = packet
         self.code = (x.code if x is not None else None) or ChatError.code

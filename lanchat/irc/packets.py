@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lanchat.irc import numerics
 from lanchat.irc.client import IrcClient
+from lanchat.irc.command import for_irc
 from lanchat.irc.message import line
 from lanchat.irc.people import sender_mask
 from lanchat.irc.request import Said
@@ -104,7 +105,7 @@ def _refuse(client: IrcClient, said: Said, packet: ServerPacket, x: ServerX) -> 
         client.numeric(numerics.ERR_NOSUCHCHANNEL if of_room else numerics.ERR_NOSUCHNICK, target)
         return
     number = numerics.ERR_CANNOTSENDTOCHAN if of_room else numerics.ERR_CANNOTSENDTOUSER
-    why = "Cannot send to channel (+n): you are not in it" if x.code == "NOT_MEMBER" else packet.msg
+    why = "Cannot send to channel (+n): you are not in it" if x.code == "NOT_MEMBER" else for_irc(packet.msg)
     client.reply(f"{number:03}", client.nick, target, why)
 
 

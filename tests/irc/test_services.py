@@ -7,6 +7,7 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 
 from lanchat.core.router import Router
+from lanchat.irc.command import for_irc
 from lanchat.irc_commands.services import _TAKEN
 from lanchat.store.word_index import index_next
 from lanchat.tables.recent import move_all
@@ -67,8 +68,8 @@ def test_what_is_wrong_is_told(chat: tuple[Router, Clock]) -> None:
         "pm bob hi": "I know no command pm. Say help to see those there are.",
         "hello": "I know no command hello. Say help to see those there are.",
         "help nothing": "I know no command nothing. Say help to see those there are.",
-        "whois nobody": "Nobody is called nobody. Send /list to see who is online.",
-        "history #nothing": "The room #nothing is not available. Send /rooms to see those there are.",
+        "whois nobody": "Nobody is called nobody. Send /msg SERVER list to see who is online.",
+        "history #nothing": "The room #nothing is not available. Send /msg SERVER rooms to see those there are.",
     }.items():
         assert texts(ann.ask(f"PRIVMSG SERVER :{text}")) == [answer], text
     assert not ann.connection.closed
@@ -121,3 +122,10 @@ def test_who_leaves_before_the_answer_is_no_fault(chat: tuple[Router, Clock]) ->
         ann.lose()
         store_of(chat[0].chat).answer()
     assert not [event for event in logged if "log_failure" in event]
+
+
+def test_commands_that_the_core_recommends_are_written_as_irc_clients_give_them(chat: tuple[Router, Clock]) -> None:
+    ann = IrcWire(*chat, "ann")
+    (told,) = ann.ask("PART #nowhere")
+    assert told.endswith("The room #nowhere is not available. Send /msg SERVER rooms to see those there are.")
+    assert for_irc("Send /join #ops to enter it.") == "Send /join #ops to enter it."
