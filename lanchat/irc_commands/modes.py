@@ -224,8 +224,7 @@ def _apply(client: IrcClient, letters: str) -> tuple[list[Change], bool]:
         if letter in OWN_USER_MODES:
             client.umodes = client.umodes + letter if sign == "+" else client.umodes.replace(letter, "")
         elif letter == "o" and sign == "-" and client.session is not None:
-            client.session.oper = None
-            client.session.update_role()
+            client.chat.borrowed_rights.end(client.session)
         if (letter in user_modes(client)) is has:  # (the server sets it, or one is an operator without OPER)
             continue
         done.append(Change(sign, letter))

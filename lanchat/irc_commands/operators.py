@@ -9,7 +9,6 @@ from lanchat.irc.client import IrcClient
 from lanchat.irc.command import IrcCommand, Numeric
 from lanchat.irc.message import Message
 from lanchat.irc_commands.logins import check_password
-from lanchat.model.session import Role
 from lanchat.protocol.errors import AuthFailed, Banned, Forbidden
 from lanchat.protocol.packet import visible
 
@@ -28,16 +27,6 @@ async def _oper(client: IrcClient, message: Message) -> None:
         raise Numeric(numerics.ERR_NOOPERHOST, text=str(error)) from None
     client.numeric(numerics.RPL_YOUREOPER)
     client.reply("MODE", client.nick, "+o")
-
-
-def give_rights_back(client: IrcClient) -> None:
-    """Let a client have its own rights only, as `MODE nick -o` asks for it; an operator's own account keeps them."""
-    session = client.session
-    if session is None or session.oper is None:
-        return
-    client.chat.borrowed_rights.end(session)
-    if session.role is not Role.OPERATOR:
-        client.reply("MODE", client.nick, "-o")
 
 
 async def _kill(client: IrcClient, message: Message) -> None:

@@ -6,7 +6,6 @@ import pytest
 from twisted.internet.task import Clock
 
 from lanchat.core.router import Router
-from lanchat.irc_commands.operators import give_rights_back
 from lanchat.model.session import Role
 from tests.fakes import PASSWORD, User
 from tests.irc.wire import IrcWire, make_chat, numbers
@@ -30,8 +29,8 @@ def test_the_password_of_an_operators_account_gives_its_rights(chat: tuple[Route
     session = ann.connection.session
     assert session is not None
     assert (session.role, session.account) == (Role.OPERATOR, None)
-    give_rights_back(ann.connection)  # type: ignore[arg-type]  # (it is an IRC client)
-    assert (session.role, ann.lines()) == (Role.GUEST, [":irc.lan MODE ann -o"])
+    assert ann.ask("MODE ann -o") == [":ann!~ann@10.0.0.7 MODE ann -o"]
+    assert session.role is Role.GUEST
 
 
 def test_a_wrong_password_and_accounts_without_such_rights_are_refused(chat: tuple[Router, Clock]) -> None:
