@@ -17,11 +17,13 @@ _OURS = {
 #: How the protocols begin. A telnet client that speaks first asks for an option, or offers one.
 BEGINNING = re.compile(
     rb"(?P<SSH>SSH-\d+\.\d+-)|(?P<HTTP>[A-Z]{3,20} \S+ HTTP/\d)|(?P<TLS>\x16\x03)|(?P<telnet>\xff[\xfa-\xfd])"
+    rb"|(?P<IRC>(?:CAP|PASS|NICK|USER) \S)"
 )
 _INSTEAD = {
     "SSH": "The operators' prompt, if enabled, has its own port (--manhole)",
     "HTTP": "The chat page, if enabled, has its own port (--http), and so have health and metrics (--web)",
-    "TLS": "TLS has its own port (--tls)",
+    "TLS": "TLS has its own port (--tls; --ircs for IRC clients)",
+    "IRC": "IRC clients, if enabled, have their own ports (--irc, and --ircs for TLS)",
     "telnet": "Use the client `lanchat`, or the --telnet port",
 }
 #: The answer to what is no HTTP on the port of the chat page.
@@ -37,4 +39,5 @@ def answer(begins: re.Match[bytes], gateway: str) -> tuple[bytes, str]:
     protocol = str(begins.lastgroup)
     told = f"This is lanchat's port {_OURS[gateway]}; it does not speak {protocol}. {_INSTEAD[protocol]}."
     speaks_first = gateway == "telnet"  # (then it is too late)
-    return _HTTP if protocol == "HTTP" and not speaks_first else b"", told
+    first = {"HTTP": _HTTP, "IRC": f"ERROR :{told}\r\n".encode()}.get(protocol, b"")
+    return b"" if speaks_first else first, told

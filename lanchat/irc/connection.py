@@ -74,7 +74,7 @@ class IrcProtocol(IrcClient):
         """Count a line before the registration is complete, and look whether it begins another protocol."""
         assert self.registering is not None  # noqa: S101 (asked before)
         first, self.registering.lines = self.registering.lines == 0, self.registering.lines + 1
-        if first and isinstance(frame, bytes) and (begins := BEGINNING.match(frame)):
+        if first and isinstance(frame, bytes) and (begins := BEGINNING.match(frame)) and begins.lastgroup != "IRC":
             self.refuse_protocol(begins)
             return False
         if first and isinstance(frame, bytes) and frame[:1] in (b"{", b"["):

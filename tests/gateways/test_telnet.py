@@ -410,6 +410,8 @@ OTHERS = [
     (b"SSH-2.0-OpenSSH_9.2p1\r\n", "SSH", "--manhole"),
     (b"GET / HTTP/1.1\r\nHost: chat:5023\r\n\r\n", "HTTP", "--http"),
     (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\xff\xff", "TLS", "--tls"),
+    (b"CAP LS 302\r\nNICK ann\r\n", "IRC", "--irc"),
+    (b"NICK ann\r\nUSER ann 0 * :Ann\r\n", "IRC", "--ircs"),
 ]
 
 
@@ -425,6 +427,7 @@ def test_another_protocol_is_told_at_once_which_port_is_meant(
     assert f"does not speak {name}" in told
     assert port in told
     assert told.startswith("HTTP/1.1 400 ") == (name == "HTTP" and protocol is ChatProtocol)
+    assert told.startswith("ERROR :") == (name == "IRC" and protocol is ChatProtocol)
     assert wire.transport.disconnecting
     assert not len(router_and_clock[0].chat.online)
 
