@@ -51,6 +51,10 @@ def target_of(mask: str, channel: str) -> str:
         raise bad_mask(mask, channel, "A ban is of a nick or of an address. Set two: bob!*@* and *!*@10.0.0.7.")
     if not names_nick and not names_host:
         raise bad_mask(mask, channel, "This would ban everybody. Ban a nick, as in bob!*@*, or an address, as in *!*@10.0.0.7.")
+    if names_host and not _NETWORK.fullmatch(host):
+        raise bad_mask(
+            mask, channel, "Hosts are addresses here. Ban one, as in *!*@10.0.0.7 or *!*@10.0.0.*, or a nick, as in bob!*@*."
+        )
     return nick if names_nick else host
 
 

@@ -199,7 +199,21 @@ def test_masks_are_nicks_or_addresses(mask: str, target: str, shown: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "mask", ["", "*", "*!*@*", "*!bob@*", "bob!*@10.0.0.7", "a!b!c@d", "a b", "*" * 400, "a\x1b!*@*", "~a:a b"]
+    "mask",
+    [
+        "",
+        "*",
+        "*!*@*",
+        "*!bob@*",
+        "bob!*@10.0.0.7",
+        "a!b!c@d",
+        "a b",
+        "*" * 400,
+        "a\x1b!*@*",
+        "~a:a b",
+        "*!*@pc7.lan",
+        "*!*@*.example.org",
+    ],
 )
 def test_other_masks_are_refused(mask: str) -> None:
     with pytest.raises(Numeric) as raised:
