@@ -7,7 +7,8 @@ import base64
 from lanchat.irc import numerics
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import IrcCommand, Numeric
-from lanchat.irc.message import Message
+from lanchat.irc.message import Message, middle
+from lanchat.irc.people import host_of
 from lanchat.model.names import key
 from lanchat.model.session import Account
 from lanchat.protocol.errors import AuthFailed, Banned, ChatError, ClientGone, Forbidden
@@ -69,6 +70,16 @@ def log_in(client: IrcClient, account: Account) -> None:
     client.registering.account = account
 
 
+def tell_logged_in(client: IrcClient) -> None:
+    """Tell a client to which account it has logged in."""
+    known = client.registering
+    assert known is not None  # noqa: S101 (nobody else logs in)
+    assert known.account is not None  # noqa: S101 (it has logged in)
+    name = known.account.name.shown
+    mask = f"{middle(known.nick)}!{known.user[0] if known.user else '*'}@{host_of(client.address)}"
+    client.numeric(numerics.RPL_LOGGEDIN, mask, name, f"You are now logged in as {name}")
+
+
 def _authenticate(client: IrcClient, message: Message) -> Work | None:
     known, text = client.registering, message.params[0]
     if known is None:
@@ -116,10 +127,7 @@ async def _finish(client: IrcClient, mechanism: str, answer: str) -> None:
     except ChatError as error:
         _failed(client, error)
         return
-    assert known.account is not None  # noqa: S101 (it has logged in)
-    name = known.account.name.shown
-    mask = f"{known.nick or '*'}!{known.user[0] if known.user else '*'}@{client.address}"
-    client.numeric(numerics.RPL_LOGGEDIN, mask, name, f"You are now logged in as {name}")
+    tell_logged_in(client)
     client.numeric(numerics.RPL_SASLSUCCESS)
 
 

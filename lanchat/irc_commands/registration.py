@@ -16,7 +16,7 @@ from lanchat.irc.command import IrcCommand, Numeric, Refused
 from lanchat.irc.message import Message
 from lanchat.irc.names import show_joined
 from lanchat.irc_commands.isupport import CHANNEL_MODES, MAX_REALNAME, MAX_USER, USER_MODES, isupport
-from lanchat.irc_commands.logins import check_password, log_in
+from lanchat.irc_commands.logins import check_password, log_in, tell_logged_in
 from lanchat.model.session import CLASSIC, Account, Role, Session
 from lanchat.protocol.errors import AuthFailed, AuthRequired, BadName, Banned, ChatError, ClientGone, Forbidden, NameTaken
 from lanchat.protocol.interfaces import Work
@@ -100,10 +100,12 @@ async def _use_password(client: IrcClient, password: str) -> None:
     if known is None or not password:
         return
     found = _PASSWORD_WITH_ACCOUNT.fullmatch(password)
+    name = known.nick
     if found is not None and online.account(found["account"]) is not None:
-        log_in(client, await check_password(client, found["account"], found["password"]))
-    elif online.account(known.nick) is not None:
-        log_in(client, await check_password(client, known.nick, password))
+        name, password = found["account"], found["password"]
+    if online.account(name) is not None:
+        log_in(client, await check_password(client, name, password))
+        tell_logged_in(client)
 
 
 def _enter_guest(client: IrcClient, nick: str) -> None:
