@@ -202,18 +202,20 @@ async def _history(client: IrcClient, message: Message) -> None:
 async def show_latest(client: IrcClient, target: str, most: int) -> None:
     """Show the newest messages in a room, or with somebody, as if they were said now; with their times. Raises `Refused`."""
     found = await ask_for_messages(client, target, most)
-    if not client.caps & {"server-time", "message-tags"}:
-        found = [_with_time(packet) for packet in found]
+    if not client.shows_ids:
+        found = [_with_time(packet, client.chat.now()) for packet in found]
     with client.batch("chathistory", target) as tags:
         await send_messages(client, found, tags)
 
 
-def _with_time(packet: ServerPacket) -> ServerPacket:
-    """A message with its time in the text, for clients that can't be told it otherwise."""
-    then = packet.x.ts if packet.x is not None else None
-    if then is None:
+def _with_time(packet: ServerPacket, now: float) -> ServerPacket:
+    """A message with its time in the text, for clients that can't be told it otherwise; with the day, if that is not today."""
+    if packet.x is None or packet.x.ts is None:
         return packet
-    return ServerPacket(packet.from_, packet.to, f"[{local_minute(parse_date(then))}] {packet.msg}", packet.x)
+    then = local_minute(parse_date(packet.x.ts))
+    day, _, minute = then.partition(" ")
+    shown = minute if local_minute(now).startswith(day) else then
+    return ServerPacket(packet.from_, packet.to, f"[{shown}] {packet.msg}", packet.x)
 
 
 def as_param(given: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import contextlib
 
 from lanchat.core.replies import NAMES_A_PACKET
 from lanchat.irc import numerics
@@ -10,11 +10,10 @@ from lanchat.irc.client import IrcClient
 from lanchat.irc.command import IrcCommand, Numeric, Refused
 from lanchat.irc.message import Message
 from lanchat.irc.names import show_entered, show_implicit_names
-from lanchat.irc_commands.history import ask_for_messages
+from lanchat.irc_commands.history import show_latest
 from lanchat.irc_commands.rooms import MAX_CHANNELS, as_param, is_in, settled, split_channels
 from lanchat.model.room import MARK, Room, room_key
-from lanchat.protocol.errors import ChatError, Forbidden, Full
-from lanchat.protocol.packet import ServerPacket
+from lanchat.protocol.errors import Forbidden, Full
 
 #: Instead of a channel: all those that one is in.
 ALL = "0"
@@ -87,30 +86,8 @@ async def _show_history(client: IrcClient, room: Room) -> None:
     most = client.server.settings.history
     if not most or "draft/chathistory" in client.caps or not client.chat.store.stores_messages:
         return
-    try:
-        found = await ask_for_messages(client, room.name, most)
-    except ChatError:
-        return  # (it is in the room all the same)
-    for packet in found:
-        _show_message(client, packet)
-        if client.behind():
-            await client.caught_up()
-
-
-def _show_message(client: IrcClient, packet: ServerPacket) -> None:
-    """Show an earlier message. Clients that don't read its time in a tag see it before the text."""
-    x = packet.x
-    if not client.shows_ids and x is not None and x.ts is not None:
-        packet = ServerPacket(packet.from_, packet.to, f"[{_written_time(client, x.ts)}] {packet.msg}", x)
-    for tags, rest in client.shape.lines(packet):
-        client.add_line(tags, rest)
-
-
-def _written_time(client: IrcClient, ts: str) -> str:
-    """The time of a message on the server's clock; with the day, if that is not today."""
-    at = datetime.fromisoformat(ts.replace("Z", "+00:00")).astimezone()
-    today = datetime.fromtimestamp(client.chat.now()).astimezone().date()
-    return at.strftime("%H:%M" if at.date() == today else "%Y-%m-%d %H:%M")
+    with contextlib.suppress(Refused):  # (it is in the room all the same)
+        await show_latest(client, room.name, most)
 
 
 async def _part(client: IrcClient, message: Message) -> None:

@@ -132,6 +132,9 @@ def test_the_newest_messages_are_shown_to_clients_that_can_not_ask_for_them(chat
     told = timed.ask("JOIN #ops")[-2:]
     assert told[1].startswith("@time=2026-")
     assert told[1].endswith(" :cat!~u@10.0.0.1 PRIVMSG #ops :three")
+    begin, *_, end = IrcWire(*chat, "b", "server-time batch").ask("JOIN #ops")[-4:]
+    assert begin.endswith(" chathistory #ops")
+    assert " BATCH -" in end
     asks.ask("CAP REQ :draft/chathistory")
     assert not [line for line in asks.ask("JOIN #ops") if "PRIVMSG" in line]
 

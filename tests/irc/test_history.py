@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from twisted.internet.task import Clock
 
@@ -224,7 +226,9 @@ def test_people_see_the_newest_messages_with_their_times(chat: tuple[Router, Clo
     ann = reader(chat, "")
     told = ann.ask("HISTORY #ops 2", "HISTORY #ops many", "HISTORY #nothing", "HISTORY")
     assert [text.split("] ")[1] for text in texts(told[:2])] == ["four", "five"]
-    assert all(text.startswith("[2026-11-20 ") for text in texts(told[:2]))
+    assert all(re.match(r"\[[0-9]{2}:[0-9]{2}\] ", text) for text in texts(told[:2]))
+    chat[1].advance(86_400)
+    assert all(text.startswith("[2026-11-20 ") for text in texts(ann.ask("PONG", "HISTORY #ops 2")))
     assert numbers(told[2:]) == ["461", "403", "461"]
 
 
