@@ -41,6 +41,7 @@ def tokens(client: IrcClient) -> dict[str, str]:
         "NETWORK": client.server.name,
         "NICKLEN": str(MAX_NAME),
         "PREFIX": "(ov)@+",
+        "SAFELIST": "",
         "TARGMAX": ",".join(f"{name}:{of.targets}" for name, of in sorted(client.server.commands.items()) if of.targets),
         "TOPICLEN": str(MAX_TOPIC),
         "USERLEN": str(MAX_USER),
