@@ -15,7 +15,7 @@ from lanchat.protocol.packet import visible
 
 async def _oper(client: IrcClient, message: Message) -> None:
     """Give somebody the rights of an operator's account, whose password they know, besides their own."""
-    name, password = message.params
+    name, password = message.params[:2]
     session = client.session
     assert session is not None  # noqa: S101 (the table lets nobody else ask)
     try:

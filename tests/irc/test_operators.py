@@ -31,6 +31,7 @@ def test_the_password_of_an_operators_account_gives_its_rights(chat: tuple[Route
     assert (session.role, session.account) == (Role.OPERATOR, None)
     assert ann.ask("MODE ann -o") == [":ann!~ann@10.0.0.7 MODE ann -o"]
     assert session.role is Role.GUEST
+    assert not vars(chat[0].chat.borrowed_rights)["_sessions"]  # (nothing is kept of who has gone)
 
 
 def test_a_wrong_password_and_accounts_without_such_rights_are_refused(chat: tuple[Router, Clock]) -> None:
@@ -38,7 +39,7 @@ def test_a_wrong_password_and_accounts_without_such_rights_are_refused(chat: tup
     ann = IrcWire(*chat, "ann")
     assert ann.ask("OPER boss wrong") == [":irc.lan 464 ann :Password incorrect"]
     assert ann.ask("OPER nobody wrong") == [":irc.lan 464 ann :Password incorrect"]
-    assert numbers(ann.ask(f"OPER carl :{PASSWORD}", "OPER boss")) == ["491", "461"]
+    assert numbers(ann.ask(f"OPER carl :{PASSWORD}", "OPER boss", "OPER boss wrong :word")) == ["491", "461", "464"]
     assert ann.connection.session is not None
     assert ann.connection.session.role is Role.GUEST
 
