@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from itertools import count
 from typing import NamedTuple, TypeAlias
 
@@ -13,10 +14,12 @@ from lanchat.irc.command import IrcCommand
 from lanchat.irc.event_lines import RELEVANT, EventShape
 from lanchat.irc.monitor import Reader
 from lanchat.irc.multiline import Compositions
+from lanchat.irc.people import SERVICES
 from lanchat.irc.people_changes import PeopleChanges
 from lanchat.irc.shapes import Shape
-from lanchat.model.names import key
+from lanchat.model.names import key, parse
 from lanchat.model.session import Session
+from lanchat.protocol.errors import BadName, NameTaken
 
 
 class Settings(NamedTuple):
@@ -57,6 +60,12 @@ class Markers:
             del self._moments[next(iter(self._moments))]
 
 
+def _reserve(chat: Chat, name: str) -> None:
+    """Let nobody be called so whom IRC users would take for the server or for a service. An account that is so called stays."""
+    with suppress(BadName, NameTaken):
+        chat.online.reserve_for_bot(parse(name))
+
+
 def _reader(session: Session) -> _Reader:
     return session.account.id if session.account is not None else (session.since, id(session))
 
@@ -77,6 +86,8 @@ class IrcServer:
         self.people = PeopleChanges(chat, self.name)
         self.unregistered: set[Reader] = set()
         chat.presence.listeners.append(self.people)
+        for name in (self.name, *SERVICES.values()):
+            _reserve(chat, name)
         # Ids of requests to the core are unique for good, as the log recognises a message that is sent twice by its id.
         self._prefix, self._numbers = f"irc-{secrets.token_hex(8)}-", count(1)
         #: How the newest messages of several lines were composed.

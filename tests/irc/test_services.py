@@ -9,6 +9,7 @@ from twisted.logger import capturedLogs
 from lanchat.core.router import Router
 from lanchat.irc.command import for_irc
 from lanchat.irc_commands.services import _TAKEN
+from lanchat.protocol.errors import NameTaken
 from lanchat.store.word_index import index_next
 from lanchat.tables.recent import move_all
 from tests.fakes import PASSWORD, User, store_of
@@ -129,3 +130,12 @@ def test_commands_that_the_core_recommends_are_written_as_irc_clients_give_them(
     (told,) = ann.ask("PART #nowhere")
     assert told.endswith("The room #nowhere is not available. Send /msg SERVER rooms to see those there are.")
     assert for_irc("Send /join #ops to enter it.") == "Send /join #ops to enter it."
+
+
+@pytest.mark.parametrize("name", ["NickServ", "operserv", "IRC.LAN"])
+def test_nobody_is_called_as_the_server_is_or_as_services_of_other_networks(chat: tuple[Router, Clock], name: str) -> None:
+    """IRC users would believe what such a guest says, and give their passwords."""
+    ann = IrcWire(*chat, "ann")
+    assert numbers(ann.ask(f"NICK {name}")) == ["433"]
+    with pytest.raises(NameTaken):
+        User(chat[0], name)
