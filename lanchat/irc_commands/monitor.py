@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lanchat.core.replies import NAMES_A_PACKET
 from lanchat.irc import numerics
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import IrcCommand, Numeric
@@ -14,11 +13,14 @@ from lanchat.irc.names import rows
 from lanchat.irc.people import mask
 from lanchat.model.names import is_valid
 
+#: So many nicks cost as much as a packet, as each is checked.
+NICKS_A_PACKET = 10
+
 
 def _monitor(client: IrcClient, message: Message) -> None:
     what, nicks = message.params[0].upper(), [nick for nick in "".join(message.params[1:2]).split(",") if nick]
     if client.session is not None:
-        client.chat.charge(client.session, len(nicks) / NAMES_A_PACKET)
+        client.chat.charge(client.session, len(nicks) / NICKS_A_PACKET)
     monitor = client.server.people.monitor
     if what in ("+", "-") and not nicks:
         raise Numeric(numerics.ERR_NEEDMOREPARAMS, message.command)

@@ -152,3 +152,11 @@ def test_who_shares_a_room_is_told_once(chat: tuple[Router, Clock]) -> None:
 def test_a_connection_that_is_refused_is_no_watcher(chat: tuple[Router, Clock]) -> None:
     wire = IrcWire(*chat, protocol=IrcProtocol)
     assert wire.ask("MONITOR + bob") == [":irc.lan 451 * :You have not registered"]
+
+
+def test_nicks_cost_what_it_takes_to_check_them() -> None:
+    router, clock = make_chat()
+    ann = IrcWire(router, clock, "ann")
+    router.chat.limits.values["packets"] = 1
+    nicks = ",".join(f"é{number}" for number in range(95))
+    assert " 263 " in ann.ask("PING 1", "PING 2", f"MONITOR + {nicks}")[-1]
