@@ -21,7 +21,7 @@ MAX_MIDDLE = 300
 #: How characters are written in the value of a tag.
 _ESCAPES = {";": r"\:", " ": r"\s", "\\": r"\\", "\r": r"\r", "\n": r"\n"}
 _UNESCAPES = {written[1]: char for char, written in _ESCAPES.items()}
-_ESCAPED = re.compile(r"[; \\\r\n]")
+_ESCAPED = re.compile(r"[; \\\r\n\0]")
 _ESCAPE = re.compile(r"\\(.?)", re.DOTALL)
 # Colours with their numbers, other codes, and the character that CTCP is written with.
 _FORMATTING = re.compile(
@@ -129,13 +129,24 @@ def unformatted(text: str) -> str:
 
 
 def line(command: str, *params: str, source: str = "", tags: Mapping[str, str] | None = None) -> bytes:
-    """Write a line with its end. Only the last parameter may be empty or have spaces; what can't be sent becomes a space."""
+    """Write a line with its end. Only the last parameter may be empty or have spaces; what can't be sent becomes a space.
+
+    What is too long for a line is cut, as people may use characters of several bytes each.
+    """
     words = [command, *params]
     has_text = command in _WITH_TEXT and (len(params) > 1 or command != "PART")  # (it is the one whose text may be missing)
     if params and (has_text or not (last := params[-1]) or " " in last or last[0] == ":"):
         words[-1] = f":{params[-1]}"
     text = _UNSENDABLE.sub(" ", " ".join(words))
-    return f"{written_tags(tags) if tags else ''}{f':{source} ' if source else ''}{text}\r\n".encode()
+    data = cut(f":{source} {text}\r\n".encode() if source else f"{text}\r\n".encode())
+    return written_tags(tags).encode() + data if tags else data
+
+
+def cut(data: bytes) -> bytes:
+    """A line without tags, cut between characters if it is too long."""
+    if len(data) <= MAX_LINE + len(END):
+        return data
+    return data[:MAX_LINE].decode(errors="ignore").encode() + END.encode()
 
 
 def middle(text: str) -> str:
@@ -149,8 +160,8 @@ def written_tags(tags: Mapping[str, str]) -> str:
 
 
 def escape(value: str) -> str:
-    """The value of a tag as it is written."""
-    return _ESCAPED.sub(lambda found: _ESCAPES[found[0]], value)
+    """The value of a tag as it is written. There is no way to write NUL."""
+    return _ESCAPED.sub(lambda found: _ESCAPES.get(found[0], ""), value)
 
 
 def split_tags(written: bytes) -> tuple[dict[str, str], bytes]:

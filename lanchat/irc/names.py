@@ -11,6 +11,7 @@ from lanchat.irc.modes import PREFIXES
 from lanchat.irc.numerics import RPL_ENDOFNAMES, RPL_NAMREPLY, RPL_TOPIC, RPL_TOPICWHOTIME
 from lanchat.irc.people import member_mask, members
 from lanchat.model.room import Room
+from lanchat.model.sanction import PROMPT
 from lanchat.protocol.extensions import ServerX
 
 
@@ -41,7 +42,8 @@ def show_topic(client: IrcClient, room: Room) -> None:
     if room.topic:
         client.numeric(RPL_TOPIC, room.name, room.topic)
         if room.topic_by:
-            client.numeric(RPL_TOPICWHOTIME, room.name, room.topic_by, str(room.topic_at))
+            by = client.server.name if room.topic_by == PROMPT else room.topic_by
+            client.numeric(RPL_TOPICWHOTIME, room.name, by, str(room.topic_at))
 
 
 async def show_names(client: IrcClient, room: Room, end: bool = True) -> None:

@@ -8,7 +8,7 @@ from itertools import chain, count
 from typing import NamedTuple, TypeAlias
 
 from lanchat.irc import multiline
-from lanchat.irc.message import CONTROLS, END, MAX_LINE
+from lanchat.irc.message import CONTROLS, END, MAX_LINE, cut
 from lanchat.irc.multiline import Compositions, split_lines
 from lanchat.irc.people import host_of, user_of
 from lanchat.irc.request import tagged
@@ -90,7 +90,7 @@ class Shape:
         source = f":{self._source(packet, session)}"
         tags = self._tags(packet, x, session)
         if x.op == WITHDRAW:
-            return [(tags, f"{source} REDACT {to} {x.id}{f' :{x.text}' if x.text else ''}\r\n".encode())]
+            return [(tags, cut(f"{source} REDACT {to} {x.id}{f' :{x.text}' if x.text else ''}\r\n".encode()))]
         if x.op in (REACT, TAGS):
             return [(tags | self._tags_of_client(packet, x), f"{source} TAGMSG {to}\r\n".encode())]
         command = "NOTICE" if x.kind == NOTICE or to == EVERYONE else "PRIVMSG"

@@ -162,9 +162,8 @@ def _pass_ctcp(client: IrcClient, command: str, target: str, text: str) -> None:
     sessions = account.sessions if account is not None else [guest] if guest is not None else []
     readers = [reader.client for reader in sessions if isinstance(reader.client, IrcClient)]
     chat.replies.charge_for(session, len(readers), text)
+    _check_length(client, [target], text)
     written = line(command, target, text, source=client.mask)
-    if len(written.rstrip()) > MAX_LINE:
-        raise Numeric(numerics.ERR_INPUTTOOLONG)
     for reader in readers:
         if not reader.behind():
             reader.outbox.send(written)
