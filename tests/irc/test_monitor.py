@@ -160,4 +160,5 @@ def test_nicks_cost_what_it_takes_to_check_them() -> None:
     router.chat.limits.values["packets"] = 1
     nicks = ",".join(f"é{number}" for number in range(95))
     assert " 731 " in ann.ask(f"MONITOR + {nicks}")[0]
+    clock.advance(2)
     assert " 263 " in ann.ask(f"MONITOR + {nicks}")[0]
