@@ -81,7 +81,7 @@ class Chat:
         self.borrowed_rights = BorrowedRights(lambda session, told: self.reply(session, None, told))
         self.activity = ActivityLog(clock)
         self.presence = Presence(clock, self.timestamp)
-        self.room_events = RoomEvents(self.online, self.delivery, self.presence, now)
+        self.room_events = RoomEvents(self.online, self.delivery, self.presence, clock, now)
         self.departures = Departures(self.rooms, self.reservations, self.sanctions, self.delivery, self.room_events)
         self.keepalive = Keepalive(clock, self._ping, self._ping_timed_out)
         #: How many accounts an address may make in an hour, an account or address rooms and invitations, and a guest new names.

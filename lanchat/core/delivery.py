@@ -6,7 +6,7 @@ gap once it has caught up, and fetches what is missing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from lanchat.core.forms import Forms, forms
 from lanchat.core.replies import Replies, with_more
@@ -32,6 +32,8 @@ class Delivery:
         self._rooms = rooms
         #: How often a message was shown to a reader, or held back from one, since the server started.
         self.shown = 0
+        #: Delivers what came back from the store and is held for a moment, before what comes back next; None if nothing is.
+        self.held: Callable[[], None] | None = None
 
     def show(self, reader: Session, packet: ServerPacket | Forms, seq: int) -> None:
         """Show a reader an entry that was just added to the log, or hold it back if the reader is too far behind.
@@ -75,6 +77,12 @@ class Delivery:
             client.deliver(packet if caps is not None and "room" in caps else packet.prefixed)
         self.shown += delivered
         self._counts.delivered += delivered
+
+    def release(self) -> None:
+        """Deliver what is held, if anything is."""
+        held, self.held = self.held, None
+        if held is not None:
+            held()
 
     def advance(self, session: Session, seq: int) -> None:
         """Note that a session is told the number `seq`, which means "you have all up to here"; so it is told of a gap first."""

@@ -21,6 +21,7 @@ from lanchat.model.session import Session
 from lanchat.protocol.entry import EVENT, NOTHING, Entry
 from lanchat.protocol.errors import NotStored
 from lanchat.protocol.events import BANNED, JOINED, KICKED, LEFT, RoomEvent
+from lanchat.protocol.interfaces import Clock
 from lanchat.protocol.packet import PacketRun
 from lanchat.state.online import OnlineUsers
 
@@ -30,17 +31,21 @@ _BATCHED = {JOINED: "joined", LEFT: "left", KICKED: "left", BANNED: "left"}
 #: How many guests who enter a room within a moment are told of together. (Otherwise a thousand who come at once to a room of a
 #: thousand would be a million deliveries.)
 MAX_TOGETHER = 200
+#: If at least so many do, it is seen for so many seconds who else does.
+CROWD, CROWD_SECONDS = 16, 0.02
 
 
 class RoomEvents:
     """Tells of events."""
 
-    def __init__(self, online: OnlineUsers, delivery: Delivery, presence: Presence, now: Callable[[], float]) -> None:
+    def __init__(
+        self, online: OnlineUsers, delivery: Delivery, presence: Presence, clock: Clock, now: Callable[[], float]
+    ) -> None:
         """`now` returns the time of day, in seconds since 1970."""
         self._online = online
         self._delivery = delivery
         self._presence = presence
-        self._now = now
+        self._clock, self._now = clock, now
         # Guests who have just entered a room, and wait for the store with the first of them; and the room.
         self._joins: list[tuple[Session, Entry]] = []
         self._joins_room: Room | None = None
@@ -80,6 +85,7 @@ class RoomEvents:
         try:
             self._delivery.store.append(entry)
         except NotStored:
+            self._delivery.release()
             entry.source(entry)
 
     def _is_told_with_others(self, room: Room, ev: str, by: Session | None, entry: Entry) -> bool:
@@ -91,7 +97,7 @@ class RoomEvents:
             self._joins.append((by, entry))
             return True
         self._joins, self._joins_room = [(by, entry)], room
-        entry.source = partial(self._deliver_joins, room, self._joins)
+        entry.source = partial(self._joins_came_back, room, self._joins)
         return False
 
     def tell_lobby(self, lobby: Room, ev: str, guest: Session) -> None:
@@ -117,8 +123,16 @@ class RoomEvents:
                 if reader.has_cap(forms.cap):
                     self._delivery.show(reader, placeless, 0)
 
+    def _joins_came_back(self, room: Room, joins: list[tuple[Session, Entry]], first: Entry) -> None:
+        """Deliver the events of all guests who waited with the first one, or hold them for those who come yet."""
+        if joins is self._joins and CROWD <= len(joins) < MAX_TOGETHER:
+            self._delivery.held = partial(self._deliver_joins, room, joins, first)
+            self._clock.callLater(CROWD_SECONDS, self._delivery.release)
+        else:
+            self._deliver_joins(room, joins, first)
+
     def _deliver_joins(self, room: Room, joins: list[tuple[Session, Entry]], first: Entry) -> None:
-        """Deliver the events of all guests who waited with the first one; otherwise as `_deliver`."""
+        """Deliver the events of guests who have entered a room; otherwise as `_deliver`."""
         if joins is self._joins:
             self._joins, self._joins_room = [], None
         if len(joins) == 1:

@@ -151,6 +151,8 @@ class StoredMessages:
 
         The `source` of an entry that is no message, or a bot's, is the function that does this for it.
         """
+        if self._delivery.held is not None:
+            self._delivery.release()
         if entry.about is not None or entry.kind == BOT:
             entry.source(entry)
             return

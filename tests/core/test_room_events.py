@@ -6,6 +6,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from lanchat.core.presence import PAUSE
+from lanchat.core.room_events import CROWD_SECONDS
 from lanchat.core.router import Router
 from lanchat.model.room import parse_name
 from lanchat.model.session import TELNET, Role
@@ -396,3 +397,34 @@ def test_at_a_terminal_guests_who_enter_at_once_are_told_of_but_not_to_themselve
     assert reader.msgs() == told
     for number, user in enumerate(joining):
         assert user.msgs() == told[:number] + told[number + 1 :]
+
+
+def test_a_crowd_is_waited_for_a_moment_but_not_longer_than_for_what_comes_next(
+    router_and_clock: tuple[Router, Clock], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router, clock = router_and_clock
+    monkeypatch.setattr("lanchat.core.room_events.CROWD", 2)
+    account(router, "ann", "#ops", made=True).leave()
+    reader = guest(router, "reader", "id", "room", "event")
+
+    def enter(*names: str) -> list[User]:
+        users = [User(router, name).hello(*CAPS) for name in names]
+        for held, user in zip((True, True, False), users, strict=True):
+            store_of(router.chat).held = held
+            if not held:
+                store_of(router.chat).release()
+            user.send("/join", "#ops")
+        return users
+
+    enter("a", "b", "c")
+    assert not reader.shown()
+    clock.advance(CROWD_SECONDS)
+    assert reader.msgs() == ["a joined #ops", "b joined #ops", "c joined #ops"]
+    *_, user = enter("d", "e", "f")
+    user.send("#ops", "hello")
+    assert reader.msgs() == ["d joined #ops", "e joined #ops", "f joined #ops", "hello"]
+    *_, user = enter("g", "h", "i")
+    user.send("/leave", "#ops")
+    assert reader.msgs() == ["g joined #ops", "h joined #ops", "i joined #ops", "i left #ops"]
+    clock.advance(CROWD_SECONDS)
+    assert not reader.shown()
