@@ -7,7 +7,7 @@ from lanchat.core.replies import NAMES_A_PACKET
 from lanchat.irc import numerics
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import Fail, IrcCommand, Numeric, Refused
-from lanchat.irc.message import Message
+from lanchat.irc.message import Message, unformatted
 from lanchat.irc.names import show_names, show_topic
 from lanchat.irc_commands.rooms import (
     as_param,
@@ -34,7 +34,7 @@ MAX_KICKED, MAX_NAMES = 10, 4
 def _topic(client: IrcClient, message: Message) -> Work | None:
     room = find_room(client, message.params[0])
     if len(message.params) > 1:
-        return _set_topic(client, room, message.params[1])
+        return _set_topic(client, room, unformatted(message.params[1]))
     if room.topic:
         show_topic(client, room)
     else:
@@ -114,7 +114,7 @@ async def _invite_to(client: IrcClient, nick: str, channel: str) -> None:
 
 async def _kick(client: IrcClient, message: Message) -> None:
     channels, nicks = message.params[0].split(","), message.params[1].split(",")[:MAX_KICKED]
-    reason = "".join(message.params[2:3])[:MAX_REASON]
+    reason = unformatted("".join(message.params[2:3]))[:MAX_REASON]
     if len(channels) == 1:
         channels *= len(nicks)
     if len(channels) != len(nicks):

@@ -8,7 +8,7 @@ from lanchat.core.replies import NAMES_A_PACKET
 from lanchat.irc import numerics
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import IrcCommand, Numeric, Refused
-from lanchat.irc.message import Message
+from lanchat.irc.message import Message, unformatted
 from lanchat.irc.names import show_entered, show_implicit_names
 from lanchat.irc_commands.history import show_latest
 from lanchat.irc_commands.rooms import MAX_CHANNELS, as_param, is_in, settled, split_channels
@@ -91,7 +91,7 @@ async def _show_history(client: IrcClient, room: Room) -> None:
 
 
 async def _part(client: IrcClient, message: Message) -> None:
-    reason = "".join(message.params[1:2])
+    reason = unformatted("".join(message.params[1:2]))
     for channel in split_channels(message.params[0]):
         await client.attempt("PART", channel, _leave(client, channel, reason))
     await settled(client)

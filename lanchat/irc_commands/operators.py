@@ -7,7 +7,7 @@ from lanchat.core.logins import take_rights
 from lanchat.irc import numerics
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import IrcCommand, Numeric
-from lanchat.irc.message import Message
+from lanchat.irc.message import Message, unformatted
 from lanchat.irc_commands.logins import check_password
 from lanchat.protocol.errors import AuthFailed, Banned, Forbidden
 from lanchat.protocol.packet import visible
@@ -33,7 +33,7 @@ async def _kill(client: IrcClient, message: Message) -> None:
     target, *reason = message.params
     if target.lower() == client.server.name.lower():
         raise Numeric(numerics.ERR_CANTKILLSERVER, text="You can't kill a server")
-    await client.ask("/kick", target=target, text=visible(reason[0].strip(), MAX_REASON) if reason else "")
+    await client.ask("/kick", target=target, text=visible(unformatted(reason[0]).strip(), MAX_REASON) if reason else "")
 
 
 COMMANDS = {

@@ -6,7 +6,7 @@ from lanchat.commands.presence import MAX_AWAY
 from lanchat.irc import numerics
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import IrcCommand, Numeric, Refused
-from lanchat.irc.message import Message, line
+from lanchat.irc.message import Message, line, unformatted
 from lanchat.irc_commands.isupport import MAX_REALNAME
 from lanchat.irc_commands.registration import nick_before, shown_nick
 from lanchat.protocol.interfaces import Work
@@ -46,7 +46,7 @@ _NICK_REFUSED = {
 
 
 def _away(client: IrcClient, message: Message) -> Work | None:
-    text = visible(message.params[0].strip(), MAX_AWAY) if message.params else ""
+    text = visible(unformatted(message.params[0]).strip(), MAX_AWAY) if message.params else ""
     if client.registering is None:
         return _set_away(client, text)
     client.registering.away = text
@@ -63,7 +63,7 @@ async def _set_away(client: IrcClient, text: str) -> None:
 
 
 def _setname(client: IrcClient, message: Message) -> None:
-    session, realname = client.session, message.params[0].strip()
+    session, realname = client.session, unformatted(message.params[0]).strip()
     if session is None:
         return
     if not realname or len(realname) > MAX_REALNAME:

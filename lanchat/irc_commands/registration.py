@@ -13,7 +13,7 @@ from lanchat.core import logins
 from lanchat.irc import caps, numerics
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import IrcCommand, Numeric, Refused
-from lanchat.irc.message import Message
+from lanchat.irc.message import Message, unformatted
 from lanchat.irc.names import show_joined
 from lanchat.irc_commands.isupport import CHANNEL_MODES, MAX_REALNAME, MAX_USER, USER_MODES, isupport
 from lanchat.irc_commands.logins import check_password, log_in, tell_logged_in
@@ -39,7 +39,7 @@ def _password(client: IrcClient, message: Message) -> None:
 def _user(client: IrcClient, message: Message) -> Work | None:
     if client.registering is None:
         raise Numeric(numerics.ERR_ALREADYREGISTERED)
-    user, realname = message.params[0], message.params[3]
+    user, realname = message.params[0], unformatted(message.params[3])
     if not user or not realname.strip():
         raise Numeric(numerics.ERR_NEEDMOREPARAMS, "USER")
     name = _NO_USER_NAME.sub("", user.removeprefix("~"))[: MAX_USER - 1] or "u"

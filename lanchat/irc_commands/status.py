@@ -6,7 +6,7 @@ from lanchat import __version__
 from lanchat.irc import numerics
 from lanchat.irc.client import MAX_TOLD, IrcClient
 from lanchat.irc.command import IrcCommand, Numeric
-from lanchat.irc.message import Message, middle
+from lanchat.irc.message import Message, middle, unformatted
 from lanchat.irc.names import rows
 from lanchat.irc_commands.isupport import isupport
 from lanchat.model.session import Role
@@ -39,7 +39,7 @@ def _quit(client: IrcClient, message: Message) -> Work | None:
         client.reply("ERROR", "Closing link: quit", source="")
         client.disconnect()
         return None
-    return _leave(client, message.params[0] if message.params else "")
+    return _leave(client, unformatted("".join(message.params[:1])))
 
 
 async def _leave(client: IrcClient, text: str) -> None:

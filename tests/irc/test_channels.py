@@ -311,3 +311,19 @@ def test_operators_of_a_temporary_room_take_each_other_out(ann: IrcWire, bob: Ir
     assert numbers(bob.ask("KICK #ops bob")) == ["482"]
     told = bob.ask("KICK #ops ann :out")
     assert told == [":bob!~bob@10.0.0.7 KICK #ops ann :out"]
+
+
+def test_whatever_people_write_is_kept_without_formatting(ann: IrcWire, bob: IrcWire, cat: User) -> None:
+    cat.send("/join", "#ops")
+    bob.ask("JOIN #ops")
+    ann.lines()
+    assert ann.ask("TOPIC #ops :\x0304,01red\x03 \x02alert\x02") == [":ann!~ann@10.0.0.7 TOPIC #ops :red alert"]
+    bob.lines()
+    ann.ask("AWAY :\x02lunch", "KICK #ops bob :\x1fout")
+    assert bob.lines() == [":ann!~ann@10.0.0.7 KICK #ops bob :out"]
+    assert bob.ask("PRIVMSG ann :x")[0].endswith(" ann lunch")
+    bob.ask("JOIN #ops", "PART #ops :\x02bye")
+    ann.lines()
+    bob.ask("JOIN #ops", "QUIT :\x02bye")
+    assert ann.lines()[-1] == ":bob!~bob@10.0.0.7 QUIT :bye"
+    assert [packet.msg for packet in cat.shown() if "\\x" in packet.msg] == []
