@@ -325,5 +325,5 @@ def test_whatever_people_write_is_kept_without_formatting(ann: IrcWire, bob: Irc
     bob.ask("JOIN #ops", "PART #ops :\x02bye")
     ann.lines()
     bob.ask("JOIN #ops", "QUIT :\x02bye")
-    assert ann.lines()[-1] == ":bob!~bob@10.0.0.7 QUIT :bye"
+    assert ann.lines()[-1].endswith(" QUIT :bye")
     assert [packet.msg for packet in cat.shown() if "\\x" in packet.msg] == []
