@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from twisted.logger import Logger
+
 from lanchat.core.forms import Forms, forms
 from lanchat.core.replies import Replies, with_more
 from lanchat.model.room import MARK
@@ -18,6 +20,8 @@ from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import PacketRun, Sender, ServerPacket, SharedPacket
 from lanchat.state.interfaces import Store
 from lanchat.state.rooms import Rooms
+
+_log = Logger("lanchat.delivery")
 
 
 class Delivery:
@@ -81,8 +85,11 @@ class Delivery:
     def release(self) -> None:
         """Deliver what is held, if anything is."""
         held, self.held = self.held, None
-        if held is not None:
-            held()
+        try:
+            if held is not None:
+                held()
+        except Exception:  # noqa: BLE001 (a fault of ours must not cost what comes back next)
+            _log.failure("events could not be delivered")
 
     def advance(self, session: Session, seq: int) -> None:
         """Note that a session is told the number `seq`, which means "you have all up to here"; so it is told of a gap first."""
