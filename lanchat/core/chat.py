@@ -268,13 +268,13 @@ class Chat:
         if self.online.free(session):
             self.counts.closed[session.gateway, code] += 1
             left = self.rooms.depart(session)
-            if left and session.account is None:
-                self.departures.gone(session, left, goodbye_message, code)
             self.cursors.left(session)
             self.activity.note(f"{session.name.shown} left: {visible(why, 200)}")
-            if session.account is None or not session.account.sessions:
+            if session.account is None or not session.account.sessions:  # (before the rooms, which may be told at once)
                 shown = goodbye_message and self.sanctions.may_speak(session, None)
                 self.presence.went(session, goodbye_message if shown else "", left)
+            if left and session.account is None:
+                self.departures.gone(session, left, goodbye_message, code)
 
     def _login_timed_out(self, session: Session) -> None:
         """Close a pending login whose time is up."""

@@ -224,7 +224,7 @@ def test_guests_who_come_to_the_lobby_and_go_are_told_together(chat: tuple[Route
     assert ann.lines() == [":bob!~bob@10.0.0.7 JOIN #ops"]
     clock.advance(PAUSE)
     bob.lose()
-    assert ann.lines() == [":bob!~u@offline QUIT :"]
+    assert ann.lines() == [":bob!~bob@10.0.0.7 QUIT :"]
     cat, dan, eve = (IrcWire(router, clock, name) for name in ("cat", "dan", "eve"))
     clock.advance(PAUSE)
     clock.advance(PAUSE)

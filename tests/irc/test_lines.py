@@ -146,3 +146,15 @@ def test_the_id_of_what_is_replied_to_can_have_any_characters() -> None:
     User(router, "dora").hello("id").send("bob", "yes", re="1 \0;\r\n2")
     (told,) = bob.lines()
     assert "+reply=1\\s\\:\\r\\n2;" in told
+
+
+def test_who_quits_a_temporary_room_is_named_with_the_address_that_they_had_and_not_a_former_users() -> None:
+    router, clock = make_chat()
+    ann = IrcWire(router, clock, "ann")
+    ann.say("JOIN #ops")
+    for address in ("10.0.0.8", "10.0.0.9"):
+        user = User(router, "eve", address).hello("room")
+        user.send("/join", room="#ops")
+        ann.lines()
+        user.send("/quit", "bye")
+        assert ann.lines() == [f":eve!~u@{address} QUIT :bye"]
