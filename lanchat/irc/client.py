@@ -18,7 +18,7 @@ from lanchat.irc.caps import core_caps
 from lanchat.irc.command import Fail, Numeric, Refused, for_irc
 from lanchat.irc.event_lines import EventShape
 from lanchat.irc.factory import IrcFactory
-from lanchat.irc.message import InvalidUtf8, LineTooLong, Message, line, split_tags
+from lanchat.irc.message import InvalidUtf8, LineTooLong, Message, line, middle, split_tags
 from lanchat.irc.multiline import Multiline
 from lanchat.irc.people import mask
 from lanchat.irc.registering import Registering
@@ -167,7 +167,7 @@ class IrcClient(Connection):
         elif error.code in numerics.FOR_CODE:
             of_room = target.startswith("#")
             number = numerics.FOR_CODE[error.code][not of_room]
-            about = target if target and " " not in target and number not in _ABOUT_COMMAND else message.command
+            about = middle(target) if target and " " not in target and number not in _ABOUT_COMMAND else message.command
             self.reply(f"{number:03}", self.nick, about, str(error))
         else:
             self.reply(f"{numerics.ERR_UNKNOWNERROR:03}", self.nick, message.command or "*", str(error))

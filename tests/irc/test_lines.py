@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from twisted.logger import globalLogPublisher
 
 from lanchat.irc_commands import COMMANDS
 from lanchat.model.sanction import PROMPT
-from tests.fakes import User
+from tests.fakes import PASSWORD, User
 from tests.fuzzing import Failures
 from tests.irc.wire import IrcWire, make_chat
 
@@ -158,3 +159,15 @@ def test_who_quits_a_temporary_room_is_named_with_the_address_that_they_had_and_
         ann.lines()
         user.send("/quit", "bye")
         assert ann.lines() == [f":eve!~u@{address} QUIT :bye"]
+
+
+def test_what_a_client_wrote_is_one_parameter_of_the_answer() -> None:
+    router, clock = make_chat()
+    User(router, "dora").register().leave()
+    answer = base64.b64encode(f"\0dora\0{PASSWORD}".encode()).decode()
+    told = IrcWire(router, clock).ask("CAP LS", "NICK ::a b", "AUTHENTICATE PLAIN", f"AUTHENTICATE {answer}")
+    assert told[-2].startswith(":irc.lan 900 * a_b!*@10.0.0.7 dora :")
+    (refused,) = IrcWire(router, clock, "bob").ask("KILL ::x")
+    assert refused.startswith(":irc.lan 481 bob KILL :")
+    (unknown,) = IrcWire(router, clock, "eve").ask("PART ::x")
+    assert unknown.startswith(":irc.lan 403 eve x :")
