@@ -70,18 +70,18 @@ class Compositions:
     """How the newest messages of several lines were composed, so that others are sent the same lines as far as these fit."""
 
     def __init__(self) -> None:
-        self._of: dict[str, list[list[str]]] = {}
+        self._of: dict[tuple[str, str], list[list[str]]] = {}  # by the sender's name and the text
 
-    def add(self, message: Multiline) -> None:
-        """Remember how a message was composed."""
-        self._of.pop(message.text, None)
-        self._of[message.text] = message.lines
+    def add(self, sender: str, message: Multiline) -> None:
+        """Remember how the message of a sender was composed."""
+        self._of.pop((sender, message.text), None)
+        self._of[sender, message.text] = message.lines
         if len(self._of) > MAX_COMPOSED:
             del self._of[next(iter(self._of))]
 
-    def lines(self, text: str) -> list[list[str]]:
-        """The lines of a text, each of one piece or more."""
-        return self._of.get(text) or [[line] for line in split_lines(text)]
+    def lines(self, sender: str, text: str) -> list[list[str]]:
+        """The lines of a sender's text, each of one piece or more."""
+        return self._of.get((sender, text)) or [[line] for line in split_lines(text)]
 
 
 def split_lines(text: str) -> list[str]:

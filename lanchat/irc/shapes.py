@@ -124,7 +124,7 @@ class Shape:
         most = MAX_LINE - len(head.encode()) - len(before) - len(after)
         if len(text) * 4 <= most and text.isprintable():
             return [Piece(text or " ", f"{head}{before}{text}{after}\r\n".encode(), False)]
-        cut = cut_lines(self._compositions.lines(text), most)
+        cut = cut_lines(self._compositions.lines(packet.from_.name, text), most)
         return [Piece(piece, f"{head}{before}{piece}{after}\r\n".encode(), goes_on) for piece, goes_on in cut]
 
     def _source(self, packet: ServerPacket, session: Session | None) -> str:

@@ -130,7 +130,7 @@ def _end_batch(client: IrcClient, name: str) -> None:
         _refuse_batch(client, multiline.INVALID, "A message has a line that is not blank.")
     elif not batch.is_refused:
         client.request = batch.request
-        client.server.compositions.add(batch)
+        client.server.compositions.add(client.nick, batch)
         begin = Message(batch.command, [batch.target], batch.begin.tags)
         say(client, begin, [batch.target], batch.text, NOTICE if batch.command == "NOTICE" else None)
     client.multiline = None
