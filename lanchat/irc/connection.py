@@ -17,7 +17,7 @@ from lanchat.irc import numerics, plain
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import Refused
 from lanchat.irc.events import show_event, show_together
-from lanchat.irc.message import MAX_INPUT, InvalidUtf8, Message, line, parse
+from lanchat.irc.message import MAX_INPUT, InvalidUtf8, Message, line, middle, parse
 from lanchat.irc.packets import show
 from lanchat.irc.registering import MAX_LINES
 from lanchat.irc.request import Request
@@ -25,7 +25,7 @@ from lanchat.net import tls
 from lanchat.protocol.errors import BadPacket, ChatError, ClientGone, LineTooBig, RateLimited
 from lanchat.protocol.events import TYPING
 from lanchat.protocol.interfaces import Work
-from lanchat.protocol.packet import MAX_BLOCK, SERVER, PacketRun, ServerPacket, visible
+from lanchat.protocol.packet import MAX_BLOCK, SERVER, PacketRun, ServerPacket
 
 _log = Logger("lanchat.irc")
 
@@ -93,7 +93,7 @@ class IrcProtocol(IrcClient):
         elif command is None and self.registering is not None:
             self.numeric(numerics.ERR_NOTREGISTERED)
         elif command is None:
-            self.numeric(numerics.ERR_UNKNOWNCOMMAND, visible(message.command, 40).replace(" ", "_"))
+            self.numeric(numerics.ERR_UNKNOWNCOMMAND, middle(message.command))
         elif self.registering is not None and not command.anyone:
             self.numeric(numerics.ERR_NOTREGISTERED)
         elif len(message.params) < command.min_params:

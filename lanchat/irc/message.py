@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from lanchat.protocol.errors import ChatError
+from lanchat.protocol.packet import visible
 
 #: The bytes of a line without its tags and its end, at most; and those of the tags of a client, with the `@` and the space.
 MAX_LINE, MAX_TAGS = 510, 4096
@@ -151,7 +152,8 @@ def cut(data: bytes) -> bytes:
 
 def middle(text: str) -> str:
     """What a client wrote, as a parameter of an answer that need not be its last one: not too long, and without spaces."""
-    return text.encode()[:MAX_MIDDLE].decode(errors="ignore").replace(" ", "_").lstrip(":") or "*"
+    shown = visible(text[:MAX_MIDDLE]).encode()[:MAX_MIDDLE].decode(errors="ignore")
+    return shown.replace(" ", "_").lstrip(":") or "*"
 
 
 def written_tags(tags: Mapping[str, str]) -> str:

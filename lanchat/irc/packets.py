@@ -5,17 +5,15 @@ from __future__ import annotations
 from lanchat.irc import numerics
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import for_irc
-from lanchat.irc.message import line
+from lanchat.irc.message import line, middle
 from lanchat.irc.people import sender_mask
 from lanchat.irc.request import Said
 from lanchat.irc.shapes import OPS, TAGS
 from lanchat.protocol.entry import REACT
 from lanchat.protocol.events import TYPING
 from lanchat.protocol.extensions import ServerX
-from lanchat.protocol.packet import EVERYONE, SERVER, Sender, ServerPacket, visible
+from lanchat.protocol.packet import EVERYONE, SERVER, Sender, ServerPacket
 
-#: Characters of a target that are repeated to whoever wrote it.
-MAX_TARGET = 64
 _NO_X = ServerX()
 
 
@@ -78,7 +76,7 @@ def _answer_said(client: IrcClient, said: Said, packet: ServerPacket, x: ServerX
         if x.op == "ack" and "echo-message" in client.caps:
             _echo(client, said, x)
         if packet.msg and x.n is None and said.command != "NOTICE":  # (nobody is there to read it)
-            client.reply(f"{numerics.RPL_AWAY:03}", client.nick, shown_target(said.target), packet.msg)
+            client.reply(f"{numerics.RPL_AWAY:03}", client.nick, middle(said.target), packet.msg)
     client.request = before
     if said.request is not None:
         said.request.waiting -= 1
@@ -100,15 +98,10 @@ def _refuse(client: IrcClient, said: Said, packet: ServerPacket, x: ServerX) -> 
     """Tell that something was not passed on. A notice is never answered (RFC 2812, 3.3.2)."""
     if said.command == "NOTICE":
         return
-    of_room, target = said.target.startswith("#"), shown_target(said.target)
+    of_room, target = said.target.startswith("#"), middle(said.target)
     if x.code == "NO_SUCH_TARGET" and said.packet.to != f"/{REACT}":
         client.numeric(numerics.ERR_NOSUCHCHANNEL if of_room else numerics.ERR_NOSUCHNICK, target)
         return
     number = numerics.ERR_CANNOTSENDTOCHAN if of_room else numerics.ERR_CANNOTSENDTOUSER
     why = "Cannot send to channel (+n): you are not in it" if x.code == "NOT_MEMBER" else for_irc(packet.msg)
     client.reply(f"{number:03}", client.nick, target, why)
-
-
-def shown_target(target: str) -> str:
-    """A target as it is repeated in an answer."""
-    return visible(target, MAX_TARGET).replace(" ", "_").lstrip(":") or "*"

@@ -5,10 +5,9 @@ from __future__ import annotations
 from lanchat.irc import numerics
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import IrcCommand, Refused
-from lanchat.irc.message import Message
+from lanchat.irc.message import Message, middle
 from lanchat.model.names import key
 from lanchat.protocol.interfaces import Work
-from lanchat.protocol.packet import visible
 
 #: What stands for the own nick, and for no address of mail.
 OWN = "*"
@@ -25,13 +24,13 @@ _LATER = "TEMPORARILY_UNAVAILABLE"
 def _register(client: IrcClient, message: Message) -> Work | None:
     asked, _, password = message.params[:3]
     if client.registering is not None or client.session is None:
-        client.fail("REGISTER", "COMPLETE_CONNECTION_REQUIRED", _shown(asked), "Register when you are welcomed")
+        client.fail("REGISTER", "COMPLETE_CONNECTION_REQUIRED", middle(asked), "Register when you are welcomed")
         return None
     if client.session.account is not None:
         client.fail("REGISTER", "ALREADY_AUTHENTICATED", client.nick, f"You have the account {client.nick} already")
         return None
     if asked != OWN and key(asked) != client.session.name.key:
-        client.fail("REGISTER", "ACCOUNT_NAME_MUST_BE_NICK", _shown(asked), "An account has the name of your nick")
+        client.fail("REGISTER", "ACCOUNT_NAME_MUST_BE_NICK", middle(asked), "An account has the name of your nick")
         return None
     return _make(client, password)
 
@@ -49,18 +48,13 @@ async def _make(client: IrcClient, password: str) -> None:
 
 def _verify(client: IrcClient, message: Message) -> None:
     """Answer that there is nothing to verify: an account is there at once."""
-    account = _shown(message.params[0])
+    account = middle(message.params[0])
     if client.registering is not None or client.session is None:
         client.fail("VERIFY", "COMPLETE_CONNECTION_REQUIRED", account, "Register when you are welcomed")
     elif client.session.account is not None:
         client.fail("VERIFY", "ALREADY_AUTHENTICATED", client.nick, f"You have the account {client.nick} already")
     else:
         client.fail("VERIFY", "INVALID_CODE", account, "Accounts of this server need no code: REGISTER is enough")
-
-
-def _shown(account: str) -> str:
-    """What a client wrote as the name of an account, as a parameter of an answer."""
-    return visible(account, 40).replace(" ", "_").lstrip(":") or OWN
 
 
 COMMANDS = {

@@ -5,13 +5,12 @@ from __future__ import annotations
 from lanchat.irc import caps, multiline, numerics
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import IrcCommand, Numeric
-from lanchat.irc.message import MAX_LINE, Message
+from lanchat.irc.message import MAX_LINE, Message, middle
 from lanchat.irc.names import rows
 from lanchat.irc_commands.logins import mechanisms, takes_passwords
 from lanchat.irc_commands.registration import then_complete
 from lanchat.net.addresses import is_loopback
 from lanchat.protocol.interfaces import Work
-from lanchat.protocol.packet import visible
 
 #: Clients that say this have CAP version 302 or newer: they read values of capabilities, and lists in several lines.
 WITH_VALUES = 302
@@ -62,7 +61,7 @@ def _cap(client: IrcClient, message: Message) -> Work | None:
         if client.registering is not None:
             client.registering.negotiating = False
     else:
-        raise Numeric(numerics.ERR_INVALIDCAPCMD, visible(subcommand, 40).replace(" ", "_").lstrip(":") or "*")
+        raise Numeric(numerics.ERR_INVALIDCAPCMD, middle(subcommand))
     return then_complete(client)
 
 

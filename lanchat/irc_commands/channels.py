@@ -7,10 +7,9 @@ from lanchat.core.replies import NAMES_A_PACKET
 from lanchat.irc import numerics
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import Fail, IrcCommand, Numeric, Refused
-from lanchat.irc.message import Message, unformatted
+from lanchat.irc.message import Message, middle, unformatted
 from lanchat.irc.names import show_names, show_topic
 from lanchat.irc_commands.rooms import (
-    as_param,
     check_in,
     find_person,
     find_room,
@@ -62,7 +61,7 @@ async def _names(client: IrcClient, message: Message) -> None:
                 chat.charge(session, room.people / NAMES_A_PACKET)
                 await show_names(client, room, end=False)
         # (As it was written: a list of channels has one end.)
-        client.numeric(numerics.RPL_ENDOFNAMES, ",".join(map(as_param, channels)))
+        client.numeric(numerics.RPL_ENDOFNAMES, ",".join(map(middle, channels)))
         return
     rooms = [room for room in chat.rooms.with_prefix("") if chat.rooms.is_visible_to(room, session)]
     chat.charge(session, sum(1 + room.people for room in rooms) / NAMES_A_PACKET)
@@ -149,7 +148,7 @@ async def _rename(client: IrcClient, message: Message) -> None:
         code = "CHANNEL_NAME_IN_USE" if error.code == NameTaken.code else "CANNOT_RENAME"
         if error.code == AuthRequired.code:
             raise Numeric(numerics.ERR_NEEDREGGEDNICK, room.name, text=str(error)) from None
-        raise Fail(code, room.name, as_param(new), text=str(error)) from None
+        raise Fail(code, room.name, middle(new), text=str(error)) from None
     await settled(client)
 
 

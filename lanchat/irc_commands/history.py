@@ -11,12 +11,12 @@ from lanchat.history.pages import MAX_PAGE
 from lanchat.irc import numerics
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import Fail, IrcCommand, Numeric, Refused
-from lanchat.irc.message import Message
+from lanchat.irc.message import Message, middle
 from lanchat.protocol.dates import local_minute, parse_date, utc_milliseconds
 from lanchat.protocol.entry import Milliseconds
 from lanchat.protocol.errors import NoSuchTarget, Usage
 from lanchat.protocol.extensions import ServerX
-from lanchat.protocol.packet import ServerPacket, visible
+from lanchat.protocol.packet import ServerPacket
 
 #: How many messages HISTORY shows, if it is not told.
 SHOWN = 20
@@ -34,7 +34,7 @@ async def _chathistory(client: IrcClient, message: Message) -> None:
     name, *rest = message.params
     name = name.upper()
     if name not in _PARAMETERS:
-        raise Fail("INVALID_PARAMS", as_param(name), text="Unknown command")
+        raise Fail("INVALID_PARAMS", middle(name), text="Unknown command")
     if len(rest) != _PARAMETERS[name]:
         raise Fail("INVALID_PARAMS", name, text=f"{'Insufficient' if len(rest) < _PARAMETERS[name] else 'Too many'} parameters")
     if not _NUMBER.fullmatch(rest[-1]) or not int(rest[-1]):
@@ -58,7 +58,7 @@ async def _found(client: IrcClient, name: str, target: str, places: list[Place |
         if error.code == NoSuchTarget.code and not target.startswith("#"):
             return []  # (nothing was said to them, or nobody is called so: that need not be told)
         word = "INVALID_TARGET" if error.code in _UNREADABLE else "MESSAGE_ERROR"
-        raise Fail(word, name, as_param(target), text=str(error)) from None
+        raise Fail(word, name, middle(target), text=str(error)) from None
 
 
 async def _page(client: IrcClient, name: str, target: str, places: list[Place | None], most: int) -> list[ServerPacket]:
@@ -136,20 +136,20 @@ def _reference(client: IrcClient, name: str, target: str, given: str) -> Place:
     if kind == "timestamp":
         return Moment(_moment(name, given))
     if kind != "msgid":
-        raise Fail("INVALID_MSGREFTYPE", name, as_param(target), text="Name a message by timestamp= or msgid=")
+        raise Fail("INVALID_MSGREFTYPE", name, middle(target), text="Name a message by timestamp= or msgid=")
     try:
         place = parse_place(value, client.chat.now(), client.chat.store.epoch)
     except (NoSuchTarget, Usage):
         place = None
     if not isinstance(place, int):
-        raise Fail("MESSAGE_ERROR", name, as_param(target), text="There is no message with this id in the history")
+        raise Fail("MESSAGE_ERROR", name, middle(target), text="There is no message with this id in the history")
     return place
 
 
 def _moment(name: str, given: str) -> Milliseconds:
     """What a client wrote as `timestamp=`. Raises `Fail`."""
     if (moment := parse_moment(given)) is None:
-        raise Fail("INVALID_PARAMS", name, as_param(given), text="Invalid timestamp")
+        raise Fail("INVALID_PARAMS", name, middle(given), text="Invalid timestamp")
     return moment
 
 
@@ -216,11 +216,6 @@ def _with_time(packet: ServerPacket, now: float) -> ServerPacket:
     day, _, minute = then.partition(" ")
     shown = minute if local_minute(now).startswith(day) else then
     return ServerPacket(packet.from_, packet.to, f"[{shown}] {packet.msg}", packet.x)
-
-
-def as_param(given: str) -> str:
-    """What a client wrote, as a parameter of an answer."""
-    return visible(given, 80).replace(" ", "_").lstrip(":") or "*"
 
 
 COMMANDS = {

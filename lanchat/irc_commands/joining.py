@@ -8,10 +8,10 @@ from lanchat.core.replies import NAMES_A_PACKET
 from lanchat.irc import numerics
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import IrcCommand, Numeric, Refused
-from lanchat.irc.message import Message, unformatted
+from lanchat.irc.message import Message, middle, unformatted
 from lanchat.irc.names import show_entered, show_implicit_names
 from lanchat.irc_commands.history import show_latest
-from lanchat.irc_commands.rooms import MAX_CHANNELS, as_param, is_in, settled, split_channels
+from lanchat.irc_commands.rooms import MAX_CHANNELS, is_in, settled, split_channels
 from lanchat.model.room import MARK, Room, room_key
 from lanchat.protocol.errors import Forbidden, Full
 
@@ -44,7 +44,7 @@ async def _join(client: IrcClient, message: Message) -> None:
 async def _enter(client: IrcClient, channel: str, key: str) -> None:
     """Enter a channel, which may have to be made. Raises `Numeric`, or as the core does."""
     if not channel.startswith(MARK):
-        raise Numeric(numerics.ERR_NOSUCHCHANNEL, as_param(channel))
+        raise Numeric(numerics.ERR_NOSUCHCHANNEL, middle(channel))
     client.entering |= {room_key(channel)}
     try:
         await client.ask("/join", room=channel, key=key)
@@ -59,7 +59,7 @@ async def _enter(client: IrcClient, channel: str, key: str) -> None:
             number = numerics.ERR_BADCHANMASK
         if number is None:
             raise
-        raise Numeric(number, as_param(channel), text=str(error)) from None
+        raise Numeric(number, middle(channel), text=str(error)) from None
 
 
 def _is_in_most(client: IrcClient) -> bool:
@@ -99,7 +99,7 @@ async def _part(client: IrcClient, message: Message) -> None:
 
 async def _leave(client: IrcClient, channel: str, reason: str) -> None:
     if not channel.startswith(MARK):
-        raise Numeric(numerics.ERR_NOSUCHCHANNEL, as_param(channel))
+        raise Numeric(numerics.ERR_NOSUCHCHANNEL, middle(channel))
     await client.ask("/leave", room=channel, text=reason)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import Fail, IrcCommand, Refused
 from lanchat.irc.markers import CAP, marker, written
-from lanchat.irc.message import Message, line
-from lanchat.irc_commands.history import as_param, parse_moment
+from lanchat.irc.message import Message, line, middle
+from lanchat.irc_commands.history import parse_moment
 from lanchat.protocol.dates import utc_milliseconds
 from lanchat.protocol.errors import NoSuchTarget, NotMember, Usage
 
@@ -14,7 +14,7 @@ from lanchat.protocol.errors import NoSuchTarget, NotMember, Usage
 async def _markread(client: IrcClient, message: Message) -> None:
     if not message.params:
         raise Fail("NEED_MORE_PARAMS", text="Missing parameters")
-    target, rest = as_param(message.params[0]), message.params[1:]
+    target, rest = middle(message.params[0]), message.params[1:]
     try:
         known = await marker(client, target)
         moment = await _move(client, target, known, rest[0]) if rest else known
@@ -29,7 +29,7 @@ async def _move(client: IrcClient, target: str, known: str, given: str) -> str:
     assert session is not None  # noqa: S101 (the table lets nobody else ask)
     asked = parse_moment(given)
     if asked is None:
-        raise Fail("INVALID_PARAMS", as_param(given), text="Invalid timestamp")
+        raise Fail("INVALID_PARAMS", middle(given), text="Invalid timestamp")
     moment = utc_milliseconds(min(asked, round(client.chat.now() * 1000)))
     if moment <= known:
         return known

@@ -11,9 +11,9 @@ from lanchat.irc import numerics
 from lanchat.irc.bans import bad_mask, mask_of, target_of
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import IrcCommand, Numeric, Refused
-from lanchat.irc.message import Message
+from lanchat.irc.message import Message, middle
 from lanchat.irc.modes import KEY, LIMIT, NO_EXTERNAL, RULES, Change, room_modes, written
-from lanchat.irc_commands.rooms import as_param, check_in, find_person, find_room, has_member, settled
+from lanchat.irc_commands.rooms import check_in, find_person, find_room, has_member, settled
 from lanchat.model.masks import ACCOUNTS, is_mask
 from lanchat.model.room import MARK, Room
 from lanchat.model.room_rules import Rank
@@ -92,7 +92,7 @@ async def _change(client: IrcClient, room: Room, change: Change) -> None:
         if change.sign == "-":
             client.tell(f"+{NO_EXTERNAL} is always on: only those in {room.name} can write to it.")
     else:
-        raise Numeric(numerics.ERR_UNKNOWNMODE, as_param(letter), text=f"is unknown mode char to me for {room.name}")
+        raise Numeric(numerics.ERR_UNKNOWNMODE, middle(letter), text=f"is unknown mode char to me for {room.name}")
 
 
 async def _change_rank(client: IrcClient, room: Room, change: Change) -> None:
@@ -143,7 +143,7 @@ def _has_value(room: Room, change: Change, value: str) -> bool:
 
 
 def _bad_value(room: Room, change: Change, why: str) -> Numeric:
-    shown = "*" if change.letter == KEY else as_param(change.parameter)
+    shown = "*" if change.letter == KEY else middle(change.parameter)
     what = "A key is one word." if change.letter == KEY else "A limit is a number of people."
     return Numeric(numerics.ERR_INVALIDMODEPARAM, room.name, change.letter, shown, text=why or what)
 
@@ -158,7 +158,7 @@ def _show_list(client: IrcClient, room: Room, letter: str) -> None:
         client.chat.charge(session, sanctions.count(room) / NAMES_A_PACKET)
         for ban in sanctions.listed(room):
             if ban.kind == BAN and (target := whom(client.chat, ban)):
-                client.numeric(numerics.RPL_BANLIST, room.name, mask_of(target), as_param(ban.by), str(ban.at))
+                client.numeric(numerics.RPL_BANLIST, room.name, mask_of(target), middle(ban.by), str(ban.at))
     client.numeric(LISTS[letter], room.name)
 
 
@@ -171,7 +171,7 @@ async def _change_ban(client: IrcClient, room: Room, change: Change) -> None:
         raise bad_mask(
             change.parameter,
             room.name,
-            f"There is no account {as_param(target[1:])}. A ban of the nick is {as_param(target[1:])}!*@*.",
+            f"There is no account {middle(target[1:])}. A ban of the nick is {middle(target[1:])}!*@*.",
         )
     try:
         await client.ask("/ban" if change.sign == "+" else "/unban", room=room.name, target=target)

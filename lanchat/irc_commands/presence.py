@@ -6,9 +6,9 @@ from lanchat.commands.presence import MAX_AWAY
 from lanchat.irc import numerics
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import IrcCommand, Numeric, Refused
-from lanchat.irc.message import Message, line, unformatted
+from lanchat.irc.message import Message, line, middle, unformatted
 from lanchat.irc_commands.isupport import MAX_REALNAME
-from lanchat.irc_commands.registration import nick_before, shown_nick
+from lanchat.irc_commands.registration import nick_before
 from lanchat.protocol.interfaces import Work
 from lanchat.protocol.packet import visible
 
@@ -32,7 +32,7 @@ async def _rename(client: IrcClient, nick: str) -> None:
         number = _NICK_REFUSED.get(error.code)
         if number is None:
             raise
-        raise Numeric(number, shown_nick(nick), text=str(error)) from None
+        raise Numeric(number, middle(nick), text=str(error)) from None
     client.reply("NICK", client.nick, source=before)
 
 

@@ -6,8 +6,7 @@ from lanchat.commands.moderation import MAX_REASON
 from lanchat.irc import numerics
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import Fail, IrcCommand, Numeric, Refused
-from lanchat.irc.message import Message, unformatted
-from lanchat.irc.packets import shown_target
+from lanchat.irc.message import Message, middle, unformatted
 from lanchat.protocol.entry import Entry
 from lanchat.protocol.errors import Forbidden, NoSuchTarget
 from lanchat.protocol.interfaces import Work
@@ -26,7 +25,7 @@ async def _withdraw(client: IrcClient, target: str, msgid: str, reason: str = ""
     chat, session = client.chat, client.session
     assert session is not None  # noqa: S101 (the table lets nobody else speak)
     room = chat.rooms.find(target) if target.startswith("#") else None
-    shown = shown_target(target), shown_target(msgid)
+    shown = middle(target), middle(msgid)
     if target.startswith("#") and (room is None or session not in room.sessions):
         raise Fail("INVALID_TARGET", shown[0], text="You are not in this channel.")
     said: Entry | None = None

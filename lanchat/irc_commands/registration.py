@@ -13,7 +13,7 @@ from lanchat.core import logins
 from lanchat.irc import caps, numerics
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import IrcCommand, Numeric, Refused
-from lanchat.irc.message import Message, unformatted
+from lanchat.irc.message import Message, middle, unformatted
 from lanchat.irc.names import show_joined
 from lanchat.irc_commands.isupport import CHANNEL_MODES, MAX_REALNAME, MAX_USER, USER_MODES, isupport
 from lanchat.irc_commands.logins import check_password, log_in, tell_logged_in
@@ -22,6 +22,8 @@ from lanchat.protocol.errors import AuthFailed, AuthRequired, BadName, Banned, C
 from lanchat.protocol.interfaces import Work
 from lanchat.protocol.packet import visible
 
+#: The software and its version, as the welcome tells them.
+VERSION = f"lanchat-{__version__}"
 #: The device of an account whose client asks for the messages that it missed; it is not sent them.
 DEVICE = "irc"
 #: So often a client that can't have a nick gets the usual time again to choose another.
@@ -54,11 +56,6 @@ def nick_before(client: IrcClient, message: Message) -> Work | None:
         raise Numeric(numerics.ERR_NONICKNAMEGIVEN)
     client.registering.nick = message.params[0]
     return then_complete(client)
-
-
-def shown_nick(nick: str) -> str:
-    """What a client wrote as a nick, as a parameter of an answer."""
-    return visible(nick, 40).replace(" ", "_").lstrip(":") or "*"
 
 
 def then_complete(client: IrcClient) -> Work | None:
@@ -146,7 +143,7 @@ def _not_entered(client: IrcClient, error: ChatError) -> None:
     if isinstance(error, (BadName, NameTaken)) and not client.certified_name and known.account is None:
         client.counts_refused(error)
         number = numerics.ERR_ERRONEUSNICKNAME if isinstance(error, BadName) else numerics.ERR_NICKNAMEINUSE
-        client.reply(f"{number:03}", client.nick, shown_nick(known.nick), text)
+        client.reply(f"{number:03}", client.nick, middle(known.nick), text)
         known.nick = ""
         known.restarts += 1
         if known.restarts <= MAX_RESTARTS:
@@ -197,10 +194,10 @@ async def _greet(client: IrcClient) -> None:
     """Send the numerics with which a server answers a registration."""
     server = client.server
     client.numeric(numerics.RPL_WELCOME, f"Welcome to {server.name}, {client.mask}")
-    client.numeric(numerics.RPL_YOURHOST, f"Your host is {server.name}, running lanchat")
+    client.numeric(numerics.RPL_YOURHOST, f"Your host is {server.name}, running {VERSION}")
     created = client.chat.timestamp(round(server.created * 1000))
     client.numeric(numerics.RPL_CREATED, f"This server was started {created}")
-    client.numeric(numerics.RPL_MYINFO, server.name, "lanchat", USER_MODES, CHANNEL_MODES, "bklov")
+    client.numeric(numerics.RPL_MYINFO, server.name, VERSION, USER_MODES, CHANNEL_MODES, "bklov")
     for row in isupport(client):
         client.numeric(numerics.RPL_ISUPPORT, *row, "are supported by this server")
     for name in ("LUSERS", "MOTD"):

@@ -5,26 +5,19 @@ from __future__ import annotations
 from lanchat.irc import numerics
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import Numeric
+from lanchat.irc.message import middle
 from lanchat.model.room import MARK, Room
 from lanchat.model.session import Account, Role, Session
-from lanchat.protocol.packet import visible
 
-#: Characters of a parameter that is repeated in an answer, at most.
-MAX_PARAM = 64
 #: How many channels one command may name.
 MAX_CHANNELS = 50
-
-
-def as_param(text: str) -> str:
-    """A text that a client wrote, as a parameter of an answer that is not its last."""
-    return visible(text, MAX_PARAM).replace(" ", "_").lstrip(":") or "*"
 
 
 def split_channels(text: str, most: int = MAX_CHANNELS) -> list[str]:
     """The channels that one command names. Raises `Numeric` if they are too many."""
     channels = text.split(",")
     if len(channels) > most:
-        raise Numeric(numerics.ERR_TOOMANYTARGETS, as_param(channels[most]))
+        raise Numeric(numerics.ERR_TOOMANYTARGETS, middle(channels[most]))
     return channels
 
 
@@ -32,7 +25,7 @@ def find_room(client: IrcClient, channel: str) -> Room:
     """The room of this name. Raises `Numeric` if there is none that the client may know of."""
     room = client.chat.rooms.find(channel) if channel.startswith(MARK) else None
     if room is None or client.session is None or not client.chat.rooms.is_visible_to(room, client.session):
-        raise Numeric(numerics.ERR_NOSUCHCHANNEL, as_param(channel))
+        raise Numeric(numerics.ERR_NOSUCHCHANNEL, middle(channel))
     return room
 
 
@@ -51,7 +44,7 @@ def find_person(client: IrcClient, nick: str) -> Account | Session:
     """The account or the guest of this name. Raises `Numeric` if there is none."""
     person = client.chat.online.account(nick) or client.chat.online.find(nick)
     if person is None:
-        raise Numeric(numerics.ERR_NOSUCHNICK, as_param(nick))
+        raise Numeric(numerics.ERR_NOSUCHNICK, middle(nick))
     return person
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from lanchat.history.pages import MAX_PAGE
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import Fail, IrcCommand, Refused
-from lanchat.irc.message import Message, parse_tags
-from lanchat.irc_commands.history import as_param, messages_in, send_messages
+from lanchat.irc.message import Message, middle, parse_tags
+from lanchat.irc_commands.history import messages_in, send_messages
 
 #: What a search may be narrowed by, with the words of the core for it.
 _FILTERS = {"from": "from:", "in": "in:", "after": "since:", "before": "before:"}
@@ -17,7 +17,7 @@ _TEXT, _LIMIT = "text", "limit"
 async def _search(client: IrcClient, message: Message) -> None:
     attributes = parse_tags(message.params[0])
     if unknown := attributes.keys() - {*_FILTERS, _TEXT, _LIMIT}:
-        raise Fail("INVALID_PARAMS", as_param(min(unknown)), text="There is no such attribute")
+        raise Fail("INVALID_PARAMS", middle(min(unknown)), text="There is no such attribute")
     words = [attributes.get(_TEXT, "")]
     for name, word in _FILTERS.items():
         if value := attributes.get(name, ""):

@@ -5,9 +5,8 @@ from __future__ import annotations
 from lanchat.irc import multiline, numerics
 from lanchat.irc.client import NOBODY, IrcClient
 from lanchat.irc.command import IrcCommand, Numeric
-from lanchat.irc.message import MAX_LINE, Message, line, unformatted
+from lanchat.irc.message import MAX_LINE, Message, line, middle, unformatted
 from lanchat.irc.multiline import Multiline
-from lanchat.irc.packets import shown_target
 from lanchat.irc.request import Said
 from lanchat.irc.shapes import TO_ALL
 from lanchat.irc_commands import services
@@ -156,7 +155,7 @@ def _pass_ctcp(client: IrcClient, command: str, target: str, text: str) -> None:
         return
     if account is None and guest is None:
         if command != "NOTICE":
-            client.numeric(numerics.ERR_NOSUCHNICK, shown_target(target))
+            client.numeric(numerics.ERR_NOSUCHNICK, middle(target))
         return
     chat.sanctions.check_may_speak(session, None)
     sessions = account.sessions if account is not None else [guest] if guest is not None else []
@@ -187,7 +186,7 @@ def _targets(message: Message) -> list[str]:
     if not targets:
         raise Numeric(numerics.ERR_NORECIPIENT)
     if len(targets) > MAX_TARGETS:
-        raise Numeric(numerics.ERR_TOOMANYTARGETS, shown_target(message.params[0]))
+        raise Numeric(numerics.ERR_TOOMANYTARGETS, middle(message.params[0]))
     return list(targets)
 
 
@@ -212,7 +211,7 @@ def _hand_in(client: IrcClient, message: Message, target: str, packet: Packet) -
     assert packet.x.cid is not None  # noqa: S101 (as above)
     if target[0] in _NO_NAMES and target != TO_ALL:
         if message.command != "NOTICE":
-            client.numeric(numerics.ERR_NOSUCHNICK, shown_target(target))
+            client.numeric(numerics.ERR_NOSUCHNICK, middle(target))
         return
     pending = session.pending
     client.said[packet.x.cid] = Said(message.command, target, packet, client.request)

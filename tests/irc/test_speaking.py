@@ -95,7 +95,7 @@ def test_what_can_t_be_said_is_answered_unless_it_is_a_notice(
 
 def test_a_target_that_does_not_fit_into_an_answer_is_cut(ann: IrcWire) -> None:
     (told,) = ann.ask(f"PRIVMSG {'x' * 480} hi")
-    assert told == f":irc.lan 401 ann {'x' * 64}... :No such nick/channel"
+    assert told == f":irc.lan 401 ann {'x' * 300} :No such nick/channel"
 
 
 def test_who_may_not_speak_in_a_room_is_told_why(chat: tuple[Router, Clock], ann: IrcWire, bob: IrcWire) -> None:
