@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 
+from lanchat import __version__
 from lanchat.core import logins
 from lanchat.irc import caps, numerics
 from lanchat.irc.client import IrcClient
