@@ -201,14 +201,13 @@ class Input(Protocol, ABC):
     def _go_on(self) -> None:
         self._resting = None
         self.factory.backlog.discard(self)
-        if not self.closed:
-            self.serve(self.router.chat.clock.seconds())
-        if self._resting is not None or self._leaving or (self._unread and not self.closed):
-            return
-        if not self.closed and self._holds and len(self._unserved) > MAX_UNSERVED:
-            self._unread = True  # (as when a command waits while more comes)
-        else:
+        if (self.closed or not self._unread) and not self._leaving:
             self.transport.resumeProducing()
+        if self.closed:
+            return
+        self.serve(self.router.chat.clock.seconds())
+        if self._holds and len(self._unserved) > MAX_UNSERVED and not self.closed:
+            self._stop_reading()  # (as when a command waits while more comes)
 
     def _discard(self, cost: int) -> None:
         """Drop what comes after the end. It must be read, or the last packets on their way could be lost, but only slowly."""

@@ -398,7 +398,7 @@ def test_what_contradicts_on_the_command_line_is_told_in_its_words(tmp_path: Pat
     [
         ("manhole = 2222", "manhole needs manhole-keys FILE, the public keys that may log in."),
         ('manhole-keys = "keys"', "manhole-keys needs manhole PORT."),
-        ('tls-client-ca = "ca"', "tls-key, tls-cert and tls-client-ca need tls PORT or https PORT."),
+        ('tls-client-ca = "ca"', "tls-key, tls-cert and tls-client-ca need tls PORT, ircs PORT or https PORT."),
         ('tls = 5001\ntls-key = "key"', "tls-key and tls-cert belong together: give both, or neither."),
         ("telnet = 5000", "port and telnet can't both use port 5000: give each its own port."),
         ('port = [5000, "tcp:5000:interface=127.0.0.1"]', "port can't use port 5000 twice: leave one of them out."),

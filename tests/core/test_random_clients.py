@@ -55,6 +55,8 @@ KINDS = st.sampled_from(["classic", "unframed", "silent", "glued", "capable", "t
 NAMES = st.sampled_from(sorted(SPELT)) | st.sampled_from([name for name in SPELT if SPELT[name].look == "scope"])
 WORDS = st.sampled_from(TEXTS)
 CUTS = st.integers(min_value=0, max_value=150)
+#: Characters of a text that fits into a line of IRC.
+SURE_TO_FIT = 100
 WHO = st.integers(min_value=0, max_value=99)
 
 
@@ -255,7 +257,7 @@ class Chat(RuleBasedStateMachine):
             to = to.replace(" ", "_")  # a name ends there
             far.send(f"/pm {to} {text}".encode(), cut)
         elif far.kind == "irc":
-            to = to.replace(" ", "_")
+            to, text = to.replace(" ", "_"), text[:SURE_TO_FIT]
             far.send(f"PRIVMSG {to} :{text}".encode(), cut)
         else:
             far.send(packet(to, text, claim, **({"cid": cid} if cid else {})), cut)
