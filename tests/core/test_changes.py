@@ -354,6 +354,19 @@ def test_nothing_overtakes_a_change_that_was_not_stored(place: Place) -> None:
     assert [x["op"] for x in place.bob.xs()] == ["ack", "ack"]
 
 
+def test_a_change_does_not_overtake_a_message_that_is_refused_while_it_waits(place: Place) -> None:
+    store = store_of(place.router.chat)
+    place.say(place.ann, "#ops", "first", cid="1")
+    place.hush()
+    store.held = store.broken = store.slow = True
+    place.ann.send("#ops", "second", cid="2")
+    place.ann.send("/edit", "", id="1", text="edited", cid="3")
+    store.release()
+    store.broken = False
+    store.answer()
+    assert [(x["cid"], x.get("code")) for x in place.ann.xs() if "cid" in x] == [("2", "NOT_STORED"), ("3", "NOT_STORED")]
+
+
 def test_a_message_that_is_withdrawn_meanwhile_is_not_changed(place: Place) -> None:
     place.say(place.bob, "#ops", "one")
     store = store_of(place.router.chat)
