@@ -9,12 +9,7 @@ from lanchat.core.router import Router
 from lanchat.irc.server import Settings
 from lanchat.model.room_rules import ACCOUNTS
 from tests.fakes import User, store_of
-from tests.irc.wire import IrcWire, make_chat, server_of
-
-
-@pytest.fixture
-def chat() -> tuple[Router, Clock]:
-    return make_chat()
+from tests.irc.wire import IrcWire, server_of
 
 
 @pytest.fixture

@@ -13,12 +13,7 @@ from lanchat.core.presence import PAUSE
 from lanchat.core.router import Router
 from lanchat.irc.server import Settings
 from tests.fakes import User, log_in, store_of
-from tests.irc.wire import IrcWire, make_chat, server_of
-
-
-@pytest.fixture
-def chat() -> tuple[Router, Clock]:
-    return make_chat()
+from tests.irc.wire import IrcWire, server_of
 
 
 @pytest.fixture

@@ -10,15 +10,10 @@ from lanchat.irc.bans import mask_of, target_of
 from lanchat.irc.command import Numeric
 from lanchat.model.session import Role
 from tests.fakes import User
-from tests.irc.wire import IrcWire, make_chat
+from tests.irc.wire import IrcWire
 from tests.people import person
 
 ANN = ":ann!~ann@10.0.0.7"
-
-
-@pytest.fixture
-def chat() -> tuple[Router, Clock]:
-    return make_chat()
 
 
 @pytest.fixture

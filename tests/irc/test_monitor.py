@@ -13,11 +13,6 @@ from tests.irc.wire import IrcWire, make_chat, server_of
 
 
 @pytest.fixture
-def chat() -> tuple[Router, Clock]:
-    return make_chat()
-
-
-@pytest.fixture
 def ann(chat: tuple[Router, Clock]) -> IrcWire:
     return IrcWire(*chat, "ann")
 

@@ -7,16 +7,11 @@ from twisted.internet.task import Clock
 
 from lanchat.core.router import Router
 from tests.fakes import User
-from tests.irc.wire import IrcWire, make_chat
+from tests.irc.wire import IrcWire
 
 CAPS = "batch labeled-response echo-message message-tags"
 ANN = ":ann!~ann@10.0.0.7"
 TIME = "time=2026-11-20T14:03:22.500Z"
-
-
-@pytest.fixture
-def chat() -> tuple[Router, Clock]:
-    return make_chat()
 
 
 @pytest.fixture

@@ -11,12 +11,7 @@ from lanchat.irc.people_changes import MAX_TOLD
 from lanchat.irc_commands.isupport import MAX_REALNAME
 from lanchat.model.session import Role
 from tests.fakes import PASSWORD, User, log_in, store_of
-from tests.irc.wire import IrcWire, make_chat
-
-
-@pytest.fixture
-def chat() -> tuple[Router, Clock]:
-    return make_chat()
+from tests.irc.wire import IrcWire
 
 
 @pytest.fixture

@@ -12,11 +12,6 @@ from tests.fakes import User
 from tests.irc.wire import IrcWire, make_chat, numbers
 
 
-@pytest.fixture
-def chat() -> tuple[Router, Clock]:
-    return make_chat()
-
-
 def test_a_nick_and_a_user_name_are_enough(chat: tuple[Router, Clock]) -> None:
     told = IrcWire(*chat).ask("NICK ann", "USER ann 0 * :Ann")
     assert numbers(told)[:5] == ["001", "002", "003", "004", "005"]

@@ -11,14 +11,9 @@ from lanchat.irc_commands.speaking import forget_said
 from lanchat.protocol.errors import Muted
 from lanchat.protocol.packet import Packet, Sender
 from tests.fakes import FakeStore, User
-from tests.irc.wire import IrcWire, make_chat
+from tests.irc.wire import IrcWire
 
 ANN, BOB = ":ann!~ann@10.0.0.7", ":bob!~bob@10.0.0.7"
-
-
-@pytest.fixture
-def chat() -> tuple[Router, Clock]:
-    return make_chat()
 
 
 @pytest.fixture

@@ -12,12 +12,7 @@ from lanchat.irc.people_changes import MAX_COUNTED
 from lanchat.irc_commands import COMMANDS
 from lanchat.model.session import Role
 from tests.fakes import User, log_in, store_of
-from tests.irc.wire import IrcWire, make_chat
-
-
-@pytest.fixture
-def chat() -> tuple[Router, Clock]:
-    return make_chat()
+from tests.irc.wire import IrcWire
 
 
 @pytest.fixture

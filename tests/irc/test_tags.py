@@ -10,16 +10,11 @@ from lanchat.irc.client import IrcClient
 from lanchat.protocol.packet import Packet, Sender
 from lanchat.protocol.tags import MAX_TAGS
 from tests.fakes import PASSWORD, User, dump
-from tests.irc.wire import IrcWire, make_chat
+from tests.irc.wire import IrcWire
 
 CAPS = "batch labeled-response echo-message message-tags draft/message-redaction draft/account-registration"
 ANN, BOB = ":ann!~ann@10.0.0.7", ":bob!~bob@10.0.0.7"
 TIME = "time=2026-11-20T14:03:22.500Z"
-
-
-@pytest.fixture
-def chat() -> tuple[Router, Clock]:
-    return make_chat()
 
 
 @pytest.fixture

@@ -11,12 +11,7 @@ from lanchat.irc_commands.who import Form, parse_form
 from lanchat.model.room_rules import RoomRules
 from lanchat.model.session import Role, Session
 from tests.fakes import PASSWORD, User
-from tests.irc.wire import IrcWire, make_chat
-
-
-@pytest.fixture
-def chat() -> tuple[Router, Clock]:
-    return make_chat()
+from tests.irc.wire import IrcWire
 
 
 @pytest.fixture

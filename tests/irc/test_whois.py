@@ -11,12 +11,7 @@ from lanchat.irc.people_changes import MAX_FORMER
 from lanchat.model.room_rules import RoomRules
 from lanchat.model.session import Role
 from tests.fakes import User, log_in
-from tests.irc.wire import IrcWire, make_chat
-
-
-@pytest.fixture
-def chat() -> tuple[Router, Clock]:
-    return make_chat()
+from tests.irc.wire import IrcWire
 
 
 @pytest.fixture
