@@ -150,9 +150,8 @@ class Changes:
                 await resending.answer_repeat(self._delivery, self._replies, session, change, refusal)
                 return
             raise
-        resending.check_order(
-            session, cid, self._replies.seconds()
-        )  # (while it waited, an earlier message may have been refused)
+        # (While the message was looked up, an earlier one of this client may have been refused.)
+        resending.check_order(session, cid, self._replies.seconds())
         excerpt = visible(original.entry.msg, EXCERPT) if kind == REACT else ""
         change.source = partial(self._came_back, session, to, excerpt)
         try:

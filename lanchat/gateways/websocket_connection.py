@@ -125,7 +125,7 @@ class WebSocketConnection(Certified):
 
     @abstractmethod
     def messageReceived(self, message: bytes) -> None:
-        """Serve a message."""
+        """Serve a whole message, of which the parts are joined."""
 
     def send_frames(self, data: bytes) -> None:
         """Send frames as they are."""

@@ -94,7 +94,7 @@ class IrcClient(Connection):
 
     @property
     def chat(self) -> Chat:
-        """The chat."""
+        """The chat that its session is in, or will be in."""
         return self.router.chat
 
     @property
@@ -109,7 +109,7 @@ class IrcClient(Connection):
 
     @property
     def mask(self) -> str:
-        """`nick!user@host`."""
+        """The source of its lines, `nick!user@host`; `*` while it has no session."""
         return mask(self.session) if self.session is not None else "*"
 
     def reply(self, command: str, *params: str, source: str = "", tags: Mapping[str, str] | None = None) -> None:

@@ -57,7 +57,7 @@ class IrcProtocol(IrcClient):
         return (NO_PACKETS, lines.feed(data[:end]), data[end:]) if packets is None else (packets, None, data[end:])
 
     def frameReceived(self, frame: bytes | ChatError) -> None:
-        """Serve a line."""
+        """Serve a line (bytes, without its end), or answer the error that stands in place of one that is too long."""
         if self.registering is not None and not self._may_go_on(frame):
             return
         if isinstance(frame, LineTooBig):

@@ -88,7 +88,7 @@ def everybody(online: OnlineUsers) -> Iterator[Member]:
 
 
 def mask(session: Session) -> str:
-    """`nick!user@host` of a session."""
+    """The source of the lines that somebody's session gives rise to: `nick!user@host`."""
     return f"{session.name.shown}!{user_of(session)}@{host_of(session.sender.ip)}"
 
 

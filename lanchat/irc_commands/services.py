@@ -36,7 +36,7 @@ class Answering(NamedTuple):
     name: str
 
     def tell(self, text: str) -> None:
-        """Tell the client something."""
+        """Send the client a text as NOTICE lines, from the name that it wrote to."""
         server = self.client.server.name
         self.client.tell(text, source=server if self.name == server else f"{self.name}!{self.name}@{server}")
 
