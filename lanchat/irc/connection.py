@@ -153,7 +153,7 @@ class IrcProtocol(IrcClient):
 
     def deliver_all(self, packets: list[ServerPacket]) -> None:
         """Show messages that differ in their text and their ids only."""
-        self.outbox.send(self.shape.all(packets), len(packets))
+        self.outbox.send((self._shape or self.shape).all(packets), len(packets))
 
     def deliver_events(self, run: PacketRun) -> None:
         """Show who has entered a room, if many have at once."""

@@ -51,7 +51,7 @@ def _show_said(client: IrcClient, packet: ServerPacket, x: ServerX) -> None:
 def _show_typing(client: IrcClient, packet: ServerPacket, x: ServerX) -> None:
     for name in x.who or ():
         session = client.chat.online.find(name)
-        source = sender_mask(client.chat.online, session.sender if session is not None else Sender(name, SERVER.ip))
+        source = sender_mask(session.sender if session is not None else Sender(name, SERVER.ip), session)
         client.outbox.send(line("TAGMSG", packet.to, source=source, tags={"+typing": "active"}))
 
 

@@ -92,9 +92,11 @@ def mask(session: Session) -> str:
     return f"{session.name.shown}!{user_of(session)}@{host_of(session.sender.ip)}"
 
 
-def sender_mask(online: OnlineUsers, sender: Sender) -> str:
-    """`nick!user@host` of the sender of a packet."""
-    return f"{sender.name}!{user_of(online.find(sender.name))}@{host_of(sender.ip)}"
+def sender_mask(sender: Sender, session: Session | None) -> str:
+    """`nick!user@host` of the sender of a packet; `session` is theirs, if they are online."""
+    # (It is called for each message, so it does what `user_of` and `host_of` do, without calling them.)
+    user = NO_USER if session is None else getattr(session.client, "username", NO_USER)
+    return f"{sender.name}!{user}@{'0' if sender.ip[:1] == ':' else ''}{sender.ip}"
 
 
 def members(room: Room) -> Iterator[Member]:

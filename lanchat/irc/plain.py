@@ -7,6 +7,7 @@ from lanchat.irc.message import CONTROLS, END, MAX_LINE
 from lanchat.irc.people import SERVICES
 from lanchat.protocol.packet import Packet
 
+_COMMAND, _END = b"PRIVMSG ", END.encode()
 #: Bytes of a line that fits into one as the server writes it, with its sender.
 MAX_SHORT = MAX_LINE - 200
 
@@ -14,16 +15,33 @@ MAX_SHORT = MAX_LINE - 200
 def messages(client: IrcClient, block: bytes) -> list[Packet] | None:
     """The messages in a block of complete lines. None if anything else is in it, so that each line has to be looked at."""
     session = client.session
-    if not block.startswith(b"PRIVMSG ") or session is None or session.account is not None or session.has_cap("ack"):
+    if not block.startswith(_COMMAND) or session is None or session.account is not None:
         return None
-    packets, target = _read(block), None
+    if session.caps is not None and "ack" in session.caps:
+        return None
+    online, target = client.router.chat.online, None
+    packets = _read_one(block) or _read(block)
     for packet in packets or ():
         if packet.to != target:
             target = packet.to
-            recipient = client.chat.online.find(target)
+            recipient = online.find(target)
             if recipient is None or recipient.account is not None or target.lower() in SERVICES:
                 return None
     return packets
+
+
+def _read_one(block: bytes) -> list[Packet] | None:
+    """The message of a block that is one short line, as nearly all are; None if it is anything else."""
+    if len(block) > MAX_SHORT or block[-2:] != _END:
+        return None
+    try:
+        params = block[len(_COMMAND) : -2].decode()
+    except UnicodeDecodeError:
+        return None
+    target, _, text = params.partition(" :")
+    if not text or " " in target or not params.isprintable():  # (a line break is not printable)
+        return None
+    return [Packet(NOBODY, target, text)]
 
 
 def _read(block: bytes) -> list[Packet] | None:

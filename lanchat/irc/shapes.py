@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 from lanchat.irc import multiline
 from lanchat.irc.message import CONTROLS, END, MAX_LINE, cut
 from lanchat.irc.multiline import Compositions, split_lines
-from lanchat.irc.people import host_of, user_of
+from lanchat.irc.people import sender_mask
 from lanchat.irc.request import tagged
 from lanchat.model.session import Session
 from lanchat.protocol.entry import ACTION, EDIT, NOTICE, REACT, WITHDRAW
@@ -75,7 +75,10 @@ class Shape:
         ordinary = first.x is None or (first.x.op is None and first.x.kind is None)
         if self._tagged or not ordinary or first.to == EVERYONE or first.from_ == SERVER:
             return b"".join(map(self._written, packets))
-        source = self._source(first, self._online.find(first.from_.name))
+        source = sender_mask(first.from_, self._online.find(first.from_.name))
+        if len(packets) == 1 and first.msg.isprintable():
+            line = f":{source} PRIVMSG {first.to} :{first.msg}{END}".encode()
+            return line if len(line) <= MAX_LINE + len(END) else self._written(first)
         head, texts = f":{source} PRIVMSG {first.to} :", [packet.msg for packet in packets]
         lines = f"{head}{f'{END}{head}'.join(texts)}{END}".encode()
         fits = len(lines) <= MAX_LINE or len(head) + len(max(texts, key=len)) <= MAX_LINE
@@ -130,7 +133,7 @@ class Shape:
     def _source(self, packet: ServerPacket, session: Session | None) -> str:
         if packet.from_ == SERVER:
             return self._server_name
-        return f"{packet.from_.name}!{user_of(session)}@{host_of(packet.from_.ip)}"
+        return sender_mask(packet.from_, session)
 
     def _tags(self, packet: ServerPacket, x: ServerX, session: Session | None) -> dict[str, str]:
         """The tags that all lines of a message have."""

@@ -21,6 +21,9 @@ from twisted.python import log
 #: answered, and the first waits for few others; with very few, the fixed cost of a turn prevails.
 MAX_EVENTS = 32
 
+#: Bytes of one read, a quarter of Twisted's: processing them holds up all other connections.
+MAX_READ = 16_384
+
 _log = Logger("lanchat.reactor")
 
 
@@ -30,13 +33,12 @@ class Server(tcp.Server):
     Twisted's own waits until the system reports it writable, which takes three more system calls.
     """
 
-    #: Bytes of one read, a quarter of Twisted's: processing them holds up all other connections.
-    bufferSize = 16_384  # noqa: N815 (Twisted names it)
+    bufferSize = MAX_READ  # noqa: N815 (Twisted names it)
 
     def doRead(self) -> Exception | None:  # type: ignore[override]  # Twisted promises less than it does
         """Read, and pass the data on: two steps of Twisted's in one."""
         try:
-            data = self.socket.recv(self.bufferSize)
+            data = self.socket.recv(MAX_READ)
         except OSError as error:
             return None if error.errno == errno.EWOULDBLOCK else main.CONNECTION_LOST
         if not data:

@@ -37,6 +37,7 @@ from lanchat.gateways.telnet import TelnetProtocol
 from lanchat.gateways.websocket import WebSocketProtocol
 from lanchat.net.admission import Admission, parse_networks
 from tests.fakes import make_router
+from tests.irc.wire import IrcWire, make_chat
 
 KEPT = Path(__file__).parents[1] / "calls.json"
 #: A figure may be so much higher than the one that is kept (the versions of Python differ by 0.6 % at the most), and so much
@@ -196,6 +197,20 @@ def over_websocket() -> Script:
     return Script(lambda: chat.hear(alice, *chunks), PACKETS)
 
 
+def over_irc() -> Script:
+    """Ann's IRC client sends messages to Bob's."""
+    router, clock = make_chat()
+    ann, _ = IrcWire(router, clock, "ann"), IrcWire(router, clock, "bob")
+
+    def run() -> None:
+        for _ in range(PACKETS):
+            ann.say("PRIVMSG bob :hello")
+            clock.advance(0)
+        assert router.chat.counts.relayed == PACKETS
+
+    return Script(run, PACKETS)
+
+
 def in_shares() -> Script:
     """Alice sends ten times as many packets to Bob at once."""
     chat, number = Chat(), PACKETS * 10
@@ -269,6 +284,7 @@ SCRIPTS: dict[str, Callable[[], Script]] = {
     "capable to capable, 64 lines in one chunk, per packet": lambda: to_one(hello=True, at_once=True),
     "capable to capable, a line at a time, per packet": lambda: to_one(hello=True, at_once=False),
     "page to page, a WebSocket message at a time, per packet": over_websocket,
+    "IRC to IRC, a line at a time, per message": over_irc,
     "unframed to unframed, per packet": unframed,
     "one to 1,000, per delivery": lambda: to_everyone(1000),
     "a typed line to 100 at terminals, per delivery": lambda: typed(100),

@@ -20,6 +20,9 @@ TEXTS = [
     ":\x01ACTION waves\x01",
     ":na\u00efve \u4e2d \U0001f600",
     ":a\u2028b",
+    ":a\tb",
+    ":a\rb",
+    " :b",
     f":{'x' * 480}",
     f":{'x' * 600}",
     ":" + "\u4e2d" * 160,
@@ -28,7 +31,7 @@ LINES = st.one_of(
     st.builds(
         "{} {} {}".format,
         st.sampled_from(["PRIVMSG", "privmsg", "NOTICE"]),
-        st.sampled_from(["bob", "BOB", "carol", "carol,bob", "ann", "nobody", "#ops", "", ":bob"]),
+        st.sampled_from(["bob", "BOB", "carol", "carol,bob", "ann", "nobody", "#ops", "", ":bob", "bob\a", "bob x"]),
         st.sampled_from(TEXTS),
     ),
     st.sampled_from(

@@ -428,3 +428,27 @@ def test_pings_end_with_the_last_who_wanted_them(router_and_clock: tuple[Router,
     wire.clock.advance(15)
     wire.clock.advance(15)
     assert not [call for call in wire.clock.getDelayedCalls() if "Keepalive" in str(call)]
+
+
+@pytest.mark.parametrize("rate", ["off", 0.05, 1, 10])
+def test_one_is_taken_the_short_way_only_while_another_is_there(rate: str | float) -> None:
+    limits = Limits()
+    limits.set("packets", rate)
+    short, full = Bucket(limits, "packets"), Bucket(limits, "packets")
+    for now in [5.0] * 300 + [6.5, 7.0, 7.0, 500.0]:
+        there = full.available(2, now)
+        taken = short.take_one(now)
+        assert not taken or there == 2
+        if taken:
+            full.take(1, now)
+        assert short.available(1000, now) == full.available(1000, now)
+
+
+def test_one_is_not_taken_the_short_way_at_a_rate_that_has_changed() -> None:
+    limits = Limits()
+    bucket = Bucket(limits, "packets")
+    assert bucket.take_one(now=5)
+    limits.set("packets", 10)
+    assert not bucket.take_one(now=5)
+    bucket.take(1, now=5)
+    assert bucket.take_one(now=5), "the rate has been adopted"
