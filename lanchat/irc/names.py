@@ -58,15 +58,13 @@ async def show_names(client: IrcClient, room: Room, end: bool = True) -> None:
         client.numeric(RPL_ENDOFNAMES, room.name)
 
 
-def _names(client: IrcClient, room: Room) -> list[str]:
-    """The names in a room, with the signs of ranks."""
+def _names(client: IrcClient, room: Room) -> Iterable[str]:
+    """The names in a room, with the signs of ranks; perhaps all of them with spaces between them."""
     signs = PREFIXES["multi-prefix" in client.caps]
     if "userhost-in-names" in client.caps:
         return [signs[who.rank] + member_mask(who) for who in members(room)]
     if not room.members:  # guests, of whom there may be very many
-        names = {one: one.name.shown for one in room.sessions}
-        names.update({one: signs[rank] + one.name.shown for one, rank in room.guest_ranks.items()})
-        return list(names.values())
+        return (client.server.people.guest_names.of(room, signs),)
     return [signs[who.rank] + who.name for who in members(room)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from lanchat.model.room import Room
@@ -117,3 +117,33 @@ def members(room: Room) -> Iterator[Member]:
 def member_mask(member: Member) -> str:
     """`nick!user@host` of a member of a room."""
     return mask(member.session) if member.session is not None else f"{member.name}!{NO_USER}@{OFFLINE}"
+
+
+class GuestNames:
+    """The names in the room that was asked for last, if no account is a member of it.
+
+    If a thousand guests enter a room at once, each of them is shown all names: so those of the guests who have come since are
+    added to what is known. Of a room from which somebody has gone, all names are looked up again.
+    """
+
+    def __init__(self) -> None:
+        self._signs: Mapping[Rank, str] = {}
+        self._ranks: dict[Session, Rank] = {}
+        self._sessions: list[Session] = []
+        self._names = ""
+
+    def of(self, room: Room, signs: Mapping[Rank, str]) -> str:
+        """The names of those in a room, with the signs of their ranks, and spaces between them."""
+        sessions, known = list(room.sessions), len(self._sessions)
+        if signs is not self._signs or room.guest_ranks != self._ranks or sessions[:known] != self._sessions:
+            self.forget()
+            known = 0
+        names = {one: one.name.shown for one in sessions[known:]}
+        names.update({one: signs[rank] + names[one] for one, rank in room.guest_ranks.items() if one in names})
+        self._signs, self._ranks, self._sessions = signs, room.guest_ranks.copy(), sessions
+        self._names = " ".join([self._names, *names.values()] if self._names else names.values())
+        return self._names
+
+    def forget(self) -> None:
+        """Look all names up when they are asked for next, as somebody has another name; or let go of who has gone."""
+        self._ranks, self._sessions, self._names = {}, [], ""

@@ -14,7 +14,7 @@ from lanchat.core.chat import Chat
 from lanchat.irc import numerics
 from lanchat.irc.message import line
 from lanchat.irc.monitor import Monitor, Reader
-from lanchat.irc.people import INVISIBLE, NO_USER, OFFLINE, host_of, mask, realname_of, user_of
+from lanchat.irc.people import INVISIBLE, NO_USER, OFFLINE, GuestNames, host_of, mask, realname_of, user_of
 from lanchat.irc.request import tagged
 from lanchat.model.names import key
 from lanchat.model.room import Room
@@ -60,6 +60,8 @@ class PeopleChanges:
         #: The IRC clients whose registration is complete, by their sessions.
         self.clients: dict[Session, Reader] = {}
         self.monitor = Monitor()
+        #: The names in a room of guests.
+        self.guest_names = GuestNames()
         #: How many were online at the same time, at most.
         self.most = 0
         self._counted, self._counted_at = Counted(), 0.0
@@ -75,6 +77,7 @@ class PeopleChanges:
 
     def went(self, session: Session, goodbye: str, rooms: Collection[Room]) -> None:
         """Tell that somebody is not online any more, as the last of their sessions has ended."""
+        self.guest_names.forget()
         self._remember(session, session.name.shown)
         self._tell_watchers(session.name.key, numerics.RPL_MONOFFLINE, session.name.shown)
         if session.account is not None:
@@ -82,6 +85,7 @@ class PeopleChanges:
 
     def renamed(self, session: Session, old: str) -> None:
         """Tell that a guest has another name."""
+        self.guest_names.forget()
         if session.name.key != key(old):
             self._remember(session, old)
             self._tell_watchers(key(old), numerics.RPL_MONOFFLINE, old)

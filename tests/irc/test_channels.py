@@ -174,6 +174,38 @@ def test_members_who_are_away_are_among_the_names(chat: tuple[Router, Clock], bo
     assert bob.ask("JOIN #ops")[1] == ":irc.lan 353 bob = #ops :bob @cat"
 
 
+def test_the_names_of_guests_are_those_of_now_whatever_has_become_of_them_since_they_were_asked_for(
+    chat: tuple[Router, Clock],
+) -> None:
+    wires = {name: IrcWire(*chat, name) for name in ("ann", "bob", "cat", "dan")}
+    bob, both = wires["bob"], IrcWire(*chat, "eve", "multi-prefix")
+
+    def names(wire: IrcWire = bob) -> list[str]:
+        wire.lines()
+        first, *_ = wire.ask("NAMES #ops")
+        assert " 353 " in first
+        return first.rpartition(":")[2].split(" ")
+
+    wires["ann"].say("JOIN #dev", "JOIN #ops")
+    for name, here in (("bob", ["@ann", "bob"]), ("cat", ["@ann", "bob", "cat"])):
+        wires[name].say("JOIN #ops")
+        assert names() == names() == here
+    wires["cat"].say("NICK kate")
+    assert names() == ["@ann", "bob", "kate"]
+    wires["ann"].say("MODE #ops +v bob")
+    assert (names(), names(both)) == (["@ann", "+bob", "kate"], ["@+ann", "+bob", "kate"])
+    wires["ann"].say("PART #ops", "JOIN #ops")
+    assert names() == ["+bob", "kate", "ann"]
+    bob.say("JOIN #dev")
+    assert bob.ask("NAMES #dev")[-2].endswith(":@ann bob")
+    wires["dan"].say("JOIN #ops")
+    assert names() == ["+bob", "kate", "ann", "dan"]
+    wires["cat"].say("PART #ops", "JOIN #ops")
+    assert names() == ["+bob", "ann", "dan", "kate"]
+    wires["cat"].lose()
+    assert names() == names(both) == ["+bob", "ann", "dan"]
+
+
 def test_nobody_learns_of_a_secret_room(ann: IrcWire, bob: IrcWire) -> None:
     ann.ask("MODE #ops +s")
     ann.ask("JOIN #dev")
