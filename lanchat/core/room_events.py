@@ -31,8 +31,10 @@ _BATCHED = {JOINED: "joined", LEFT: "left", KICKED: "left", BANNED: "left"}
 #: How many guests who enter a room within a moment are told of together. (Otherwise a thousand who come at once to a room of a
 #: thousand would be a million deliveries.)
 MAX_TOGETHER = 200
-#: If at least so many do, it is seen for so many seconds who else does.
-CROWD, CROWD_SECONDS = 16, 0.02
+#: If at least `CROWD` enter, they are told of when nobody has followed them for `GAP_SECONDS`, or when they have waited for
+#: `CROWD_SECONDS`, or are `MAX_CROWD`: so each reader is written to a few times, and not once for each turn of the reactor.
+CROWD, MAX_CROWD = 16, 1000
+GAP_SECONDS, CROWD_SECONDS = 0.003, 0.1
 
 
 class RoomEvents:
@@ -93,7 +95,7 @@ class RoomEvents:
         if ev != JOINED or by is None or entry.kept or by.account is not None:
             self._joins, self._joins_room = [], None  # (what happens next comes after that)
             return False
-        if self._joins_room is room and 0 < len(self._joins) < MAX_TOGETHER:
+        if self._joins_room is room and 0 < len(self._joins) < MAX_CROWD:
             self._joins.append((by, entry))
             return True
         self._joins, self._joins_room = [(by, entry)], room
@@ -125,11 +127,25 @@ class RoomEvents:
 
     def _joins_came_back(self, room: Room, joins: list[tuple[Session, Entry]], first: Entry) -> None:
         """Deliver the events of all guests who waited with the first one, or hold them for those who come yet."""
-        if joins is self._joins and CROWD <= len(joins) < MAX_TOGETHER:
-            self._delivery.held = partial(self._deliver_joins, room, joins, first)
-            self._clock.callLater(CROWD_SECONDS, self._delivery.release)
+        if joins is self._joins and CROWD <= len(joins) < MAX_CROWD:
+            held = self._delivery.held = partial(self._deliver_joins, room, joins, first)
+            self._wait_for_more(held, joins, self._clock.seconds() + CROWD_SECONDS)
         else:
             self._deliver_joins(room, joins, first)
+
+    def _wait_for_more(self, held: Callable[[], None], joins: list[tuple[Session, Entry]], until: float) -> None:
+        """Deliver what is held when nobody has joined the crowd for a moment, it is full, or it is waited for long enough."""
+        known = len(joins)
+
+        def waited() -> None:
+            if self._delivery.held is not held:
+                return  # (something came back from the store, and all this before it)
+            if known < len(joins) < MAX_CROWD and self._clock.seconds() < until:
+                self._wait_for_more(held, joins, until)
+            else:
+                self._delivery.release()
+
+        self._clock.callLater(GAP_SECONDS, waited)
 
     def _deliver_joins(self, room: Room, joins: list[tuple[Session, Entry]], first: Entry) -> None:
         """Deliver the events of guests who have entered a room; otherwise as `_deliver`."""
@@ -138,9 +154,15 @@ class RoomEvents:
         if len(joins) == 1:
             self._deliver(room, joins[0][0], (joins[0][0],), first)
             return
+        for first_told in range(0, len(joins), MAX_TOGETHER):
+            told, later = joins[first_told : first_told + MAX_TOGETHER], joins[first_told + MAX_TOGETHER :]
+            self._deliver_run(room, told, frozenset(entry.name for _, entry in later))
+
+    def _deliver_run(self, room: Room, joins: list[tuple[Session, Entry]], later: frozenset[str]) -> None:
+        """Deliver the events of some guests who have entered a room; `later` are the names of those who came after them."""
         for _, entry in joins:
             entry.source = None
-        run = PacketRun([self._delivery.forms_for(None, entry).known for _, entry in joins])
+        run = PacketRun([self._delivery.forms_for(None, entry).known for _, entry in joins], later)
         for reader in tuple(room.sessions):
             if reader.understands(CAPS[EVENT]) and not reader.client.behind():
                 own = None if reader.has_cap(CAPS[EVENT]) else run.places.get(reader.name.shown)

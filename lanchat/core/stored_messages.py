@@ -226,7 +226,8 @@ class StoredMessages:
             await self.settled()
 
     async def settled(self) -> None:
-        """Wait until all messages, and read markers, that were handed in have come back, stored or not."""
+        """Wait until all that was handed in has come back, stored or not, and is delivered: messages, events, read markers."""
         self._read_markers.hand_in()
         with suppress(NotStored):
             await self._delivery.store.settled()
+        self._delivery.release()

@@ -39,15 +39,17 @@ def show_event(client: IrcClient, packet: ServerPacket) -> None:
 
 
 def show_together(client: IrcClient, run: PacketRun) -> None:
-    """Show events that many clients are shown; only those who have done one of them themselves are shown others."""
-    shape, own = client.event_shape, run.places.get(client.nick)
+    """Show who has entered a room, if many have at once. Who is one of them found those before among the names in the room."""
+    nick, shape = client.nick, client.event_shape
+    if nick in run.later:
+        return
+    own = run.places.get(nick)
     if own is None:
         client.outbox.send(run.encoded(shape), len(run.packets))
         return
-    lines = [packet.encoded(shape) for packet in run.packets]
-    client.outbox.send(b"".join(lines[:own]), own)
     show_event(client, run.packets[own])
-    client.outbox.send(b"".join(lines[own + 1 :]), len(lines) - own - 1)
+    if later := run.encoded_after(own, shape):
+        client.outbox.send(later, len(run.packets) - own - 1)
 
 
 def _show(client: IrcClient, x: ServerX, lines: bytes) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -124,23 +125,35 @@ class SharedPacket(ServerPacket, dict=True, gc=True):
 class PacketRun:
     """Packets that follow one another, for several recipients. Each encoded form of all of them is made once and kept."""
 
-    __slots__ = ("_forms", "packets", "places")
+    __slots__ = ("_forms", "later", "packets", "places")
 
-    def __init__(self, packets: list[ServerPacket]) -> None:
+    def __init__(self, packets: list[ServerPacket], later: frozenset[str] = frozenset()) -> None:
         """The packets are events (`x.ev`)."""
         self.packets = packets
+        #: The names of those who did the same after them, of which the next runs tell.
+        self.later = later
         #: The place of the packet about what somebody has done, by their name.
         self.places = {packet.x.by: place for place, packet in enumerate(packets) if packet.x is not None}
-        self._forms: dict[Callable[[ServerPacket], bytes], bytes] = {}
+        # By how they are written: all of them, and where each one ends in that.
+        self._forms: dict[Callable[[ServerPacket], bytes], tuple[bytes, list[int]]] = {}
 
     def without(self, place: int) -> PacketRun:
         """The same without the packet at this place."""
-        return PacketRun(self.packets[:place] + self.packets[place + 1 :])
+        return PacketRun(self.packets[:place] + self.packets[place + 1 :], self.later)
 
     def encoded(self, encode: Callable[[ServerPacket], bytes]) -> bytes:
         """All of them in the form that `encode` makes."""
+        return self._form(encode)[0]
+
+    def encoded_after(self, place: int, encode: Callable[[ServerPacket], bytes]) -> bytes:
+        """Those that follow the one at this place, in the form that `encode` makes."""
+        written, ends = self._form(encode)
+        return written[ends[place] :]
+
+    def _form(self, encode: Callable[[ServerPacket], bytes]) -> tuple[bytes, list[int]]:
         if encode not in self._forms:
-            self._forms[encode] = b"".join([packet.encoded(encode) for packet in self.packets])
+            forms = [packet.encoded(encode) for packet in self.packets]
+            self._forms[encode] = b"".join(forms), list(accumulate(map(len, forms)))
         return self._forms[encode]
 
 

@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from lanchat.core.presence import PAUSE
-from lanchat.core.room_events import CROWD_SECONDS
+from lanchat.core.room_events import CROWD_SECONDS, GAP_SECONDS
 from lanchat.core.router import Router
 from lanchat.model.room import parse_name
 from lanchat.model.session import TELNET, Role
@@ -428,3 +428,39 @@ def test_a_crowd_is_waited_for_a_moment_but_not_longer_than_for_what_comes_next(
     assert reader.msgs() == ["g joined #ops", "h joined #ops", "i joined #ops", "i left #ops"]
     clock.advance(CROWD_SECONDS)
     assert not reader.shown()
+
+
+def test_a_crowd_is_told_of_when_nobody_else_comes_or_it_has_been_waited_for_long_enough(
+    router_and_clock: tuple[Router, Clock], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router, clock = router_and_clock
+    monkeypatch.setattr("lanchat.core.room_events.CROWD", 2)
+    account(router, "ann", "#ops", made=True).leave()
+    reader = guest(router, "reader", "id", "room", "event")
+
+    def enter(name: str) -> str:
+        User(router, name).hello(*CAPS).send("/join", "#ops")
+        return f"{name} joined #ops"
+
+    store_of(router.chat).held = True
+    came = [enter("a"), enter("b")]
+    store_of(router.chat).held = False
+    store_of(router.chat).release()
+    for number in range(3):
+        clock.advance(GAP_SECONDS * 0.9)
+        came.append(enter(f"c{number}"))
+        assert not reader.shown(), "as others still come"
+    clock.advance(GAP_SECONDS)
+    clock.advance(GAP_SECONDS)
+    assert reader.msgs() == came
+
+    store_of(router.chat).held = True
+    came = [enter("x"), enter("y")]
+    store_of(router.chat).held = False
+    store_of(router.chat).release()
+    began = clock.seconds()
+    while not (told := reader.msgs()) and clock.seconds() < began + 2 * CROWD_SECONDS:
+        came.append(enter(f"z{len(came)}"))
+        clock.advance(GAP_SECONDS)
+    assert told == came
+    assert clock.seconds() <= began + CROWD_SECONDS + 2 * GAP_SECONDS

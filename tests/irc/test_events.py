@@ -261,9 +261,31 @@ def test_clients_that_enter_at_once_are_shown_each_other_and_themselves_once(cha
         lines = wire.lines()
         more = [f" * :Real u{n}" if number == 1 else "" for n in range(4)]
         told = [line + added for line, added in zip(joined, more, strict=True)]
-        assert lines[0] == told.pop(number)
+        assert lines[0] == told[number]
         assert lines[1].split(":")[2].split(" ") == ["@ann", "carol", *[f"u{n}" for n in range(number + 1)]]
-        assert lines[3:] == told, "that some are among the names as well does no harm"
+        assert lines[3:] == told[number + 1 :], "the others are among the names"
+
+
+def test_a_crowd_is_shown_itself_in_parts_and_who_pings_is_shown_it_before_the_answer(
+    chat: tuple[Router, Clock], ann: IrcWire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lanchat.core.room_events.CROWD", 2)
+    monkeypatch.setattr("lanchat.core.room_events.MAX_TOGETHER", 2)
+    wires = [IrcWire(*chat, f"u{n}") for n in range(5)]
+    joined = [f":u{n}!~u{n}@10.0.0.7 JOIN #ops" for n in range(5)]
+    store = store_of(chat[0].chat)
+    store.held = True
+    for wire in wires:
+        wire.say("JOIN #ops")
+    store.held = False
+    store.release()
+    assert not ann.lines(), "as others may still come"
+    wires[3].say("PING 1")
+    assert ann.lines() == joined
+    for number, wire in enumerate(wires):
+        names, *told = [line for line in wire.lines() if " 353 " in line or " JOIN " in line or " PONG " in line][1:]
+        assert names.endswith(f" u{number}")
+        assert told == [*joined[number + 1 :], *[":irc.lan PONG irc.lan 1"] * (number == 3)]
 
 
 def test_of_guests_who_come_back_at_once_it_is_told_again_when_they_go(chat: tuple[Router, Clock], ann: IrcWire) -> None:
