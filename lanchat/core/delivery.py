@@ -82,6 +82,20 @@ class Delivery:
         self.shown += delivered
         self._counts.delivered += delivered
 
+    def show_placeless(self, readers: Iterable[Session], forms: Forms) -> None:
+        """Show something in a room that has no number in the log, as what guests do, to those who understand it.
+
+        It is what `show` does for each, with few calls, as there may be very many. Who is behind is not shown it.
+        """
+        delivered, packet, cap = 0, forms.known, forms.cap
+        for reader in readers:
+            caps, client = reader.caps, reader.client
+            if ((caps is not None and cap in caps) or reader.understands(cap)) and not client.behind():
+                delivered += 1
+                client.deliver(packet)
+        self.shown += delivered
+        self._counts.delivered += delivered
+
     def release(self) -> None:
         """Deliver what is held, if anything is."""
         held, self.held = self.held, None

@@ -115,9 +115,12 @@ class RoomEvents:
         """
         entry.source = None
         forms = self._delivery.forms_for(None, entry)
-        for reader in tuple(room.sessions):
-            if (reader is not by or reader.has_cap(forms.cap)) and (entry.seq or not reader.client.behind()):
+        readers = [reader for reader in room.sessions if reader is not by or reader.has_cap(forms.cap)]
+        if entry.seq:
+            for reader in readers:
                 self._delivery.show(reader, forms, entry.seq)
+        else:
+            self._delivery.show_placeless(readers, forms)
         outside = [reader for reader in to if reader not in room.sessions and reader in self._online]
         if outside:
             placeless = _without_place(forms)

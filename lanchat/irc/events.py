@@ -29,7 +29,8 @@ def show_event(client: IrcClient, packet: ServerPacket) -> None:
         show_read(client, packet)
     if x is None or not x.who:
         return
-    if x.by and x.ev in _ALIKE and x.by not in client.gone and client.session is not None and x.by != client.session.name.shown:
+    alike = x.ev in _ALIKE or (x.ev == events.LEFT and not x.gone)
+    if alike and x.by and x.by not in client.gone and client.session is not None and x.by != client.session.name.shown:
         client.outbox.send(packet.encoded(client.event_shape))  # (as most are, and there may be very many readers)
         return
     special = _SPECIAL.get(x.ev or "")

@@ -383,6 +383,17 @@ def test_a_reader_who_is_behind_is_not_told_of_many_guests(router: Router, ann: 
     assert not events(ann)
 
 
+def test_at_a_terminal_a_guest_who_enters_or_leaves_reads_only_the_answer(router: Router, ann: User) -> None:
+    reader, user = guest(router, "reader", *CAPS), User(router, "bob")
+    user.session.gateway = TELNET
+    user.shown()
+    reader.shown()
+    user.send("/join", "#ops")
+    user.send("/leave", "#ops")
+    assert [msg.split(" ")[0] for msg in user.msgs()] == ["You", "You"]
+    assert [event[:2] for event in events(reader)] == [("joined", "bob"), ("left", "bob")]
+
+
 def test_at_a_terminal_guests_who_enter_at_once_are_told_of_but_not_to_themselves(router: Router, ann: User) -> None:
     reader = guest(router, "reader")
     joining = [User(router, name) for name in ("bob", "eve", "zoe")]
