@@ -145,7 +145,7 @@ async def _leave(chat: Chat, session: Session, packet: Packet, args: list[str]) 
         raise NotMember(f"You are not in {room.name}.")
     if room is chat.rooms.lobby:
         raise Forbidden(f"Everyone is in {room.name}, so you can't leave it.")
-    reason = visible(args[1].strip(), MAX_LEAVING) if chat.sanctions.may_speak(session, room) else ""
+    reason = said_on_leaving(chat, session, room, args[1])
     chat.replies.charge_for(session, len(room.sessions), reason)
     if account is None:
         chat.rooms.leave(session, room)
@@ -158,6 +158,11 @@ async def _leave(chat: Chat, session: Session, packet: Packet, args: list[str]) 
     chat.departures.end_if_empty(room)
     chat.reply(session, packet, f"You have left {room.name}.")
     await chat.stored.settled_if_full()
+
+
+def said_on_leaving(chat: Chat, session: Session, room: Room, text: str) -> str:
+    """What those in a room are told of what somebody says who leaves it; "" if they may not speak there."""
+    return visible(text.strip(), MAX_LEAVING) if chat.sanctions.may_speak(session, room) else ""
 
 
 def _is_private(text: str) -> bool:

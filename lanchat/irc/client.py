@@ -43,7 +43,7 @@ class IrcClient(Connection):
 
     #: Slots take less memory than attributes of which an object has many.
     __slots__ = (
-        "_asked", "_event_shape", "_pages", "_shape", "caps", "entering", "gone", "multiline", "reads_values", "realname",
+        "_asked", "_event_shape", "_pages", "_shape", "caps", "done", "gone", "multiline", "reads_values", "realname",
         "registering", "request", "said", "serving", "shows_ids", "umodes", "username",
     )  # fmt: skip
     factory: IrcFactory
@@ -64,9 +64,9 @@ class IrcClient(Connection):
         #: The command that is served now, or None; and its answer, if it has a label.
         self.serving: Message | None = None
         self.request: Request | None = None
-        #: The keys of the rooms that it was shown to enter, before the core tells of it; and the names of those whose QUIT it
-        #: was told, until they come again.
-        self.entering, self.gone = frozenset[str](), tuple[str, ...]()
+        #: What it was shown to have done, before the core tells of it: events, and the keys of rooms. And the names of those
+        #: whose QUIT it was told, until they come again.
+        self.done, self.gone = tuple[tuple[str, str], ...](), tuple[str, ...]()
         # What the core was asked for, by cid: who waits for the answer; and the packets of pages that came before it.
         self._asked: dict[str, Deferred[ServerPacket]] = {}
         self._pages: dict[str, list[ServerPacket]] = {}

@@ -6,20 +6,25 @@ reads them: events about somebody's own session, and those that not everybody is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeAlias
 
 from lanchat.irc.client import IrcClient
+from lanchat.irc.command import Refused
 from lanchat.irc.markers import show_read
 from lanchat.irc.modes import HIDDEN_KEY, rule_changes
 from lanchat.irc.names import show_joined
 from lanchat.irc.numerics import RPL_NOWAWAY, RPL_UNAWAY
+from lanchat.model.room import room_key
 from lanchat.protocol import events
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import PacketRun, ServerPacket
 
 #: How many names of those whose QUIT a client was told are remembered, so that it is told once.
 MAX_GONE = 100
+#: How much of what a client was shown to have done is remembered, so that it is shown once.
+MAX_DONE = 200
 
 
 def show_event(client: IrcClient, packet: ServerPacket) -> None:
@@ -66,15 +71,39 @@ def _is_own(client: IrcClient, x: ServerX, command: str) -> bool:
     return x.by == client.nick and client.serving is not None and client.serving.command == command
 
 
+@contextmanager
+def shown_at_once(client: IrcClient, ev: str, channel: str) -> Iterator[None]:
+    """Do something with a room that the client's command shows, so that it is not shown when the core tells of that event."""
+    did = ev, room_key(channel)
+    client.done = (*client.done, did)[-MAX_DONE:]
+    try:
+        yield
+    except Refused:
+        _forget(client, did)
+        raise
+
+
+def _forget(client: IrcClient, did: tuple[str, str]) -> bool:
+    """Forget that a client was shown to have done this, once; returns whether it was."""
+    if did not in client.done:
+        return False
+    place = client.done.index(did)
+    client.done = client.done[:place] + client.done[place + 1 :]
+    return True
+
+
+def _was_shown(client: IrcClient, x: ServerX) -> bool:
+    """Whether a client was shown what it has done when its command was served; of each time it is told once."""
+    return _forget(client, (x.ev or "", room_key(x.conv or "")))
+
+
 # What is shown in another way than by its lines. Each returns whether that is done.
 
 
 def _joined(client: IrcClient, x: ServerX) -> bool:
     if x.who == [client.nick]:
-        room = client.chat.rooms.find(x.conv or "")
-        if room is not None and room.key in client.entering:
-            client.entering -= {room.key}  # (JOIN has shown it)
-        elif room is not None:
+        shown, room = _was_shown(client, x), client.chat.rooms.find(x.conv or "")
+        if room is not None and not shown:
             client.perform(show_joined(client, room, x), hold=False)
         return True
     who = x.who or []
@@ -90,7 +119,7 @@ def _joined(client: IrcClient, x: ServerX) -> bool:
 def _left(client: IrcClient, x: ServerX) -> bool:
     """Tell that somebody is gone only once, however many rooms they were in together."""
     if not x.gone:
-        return False
+        return x.by == client.nick and _was_shown(client, x)
     names = [name for name in x.who or () if name not in client.gone]
     client.gone = (*client.gone, *names)[-MAX_GONE:]
     return not names

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 
+from lanchat.commands.joining import said_on_leaving
 from lanchat.core.replies import NAMES_A_PACKET
 from lanchat.irc import numerics
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import IrcCommand, Numeric, Refused
+from lanchat.irc.events import shown_at_once
 from lanchat.irc.message import Message, middle, unformatted
 from lanchat.irc.names import show_entered, show_implicit_names
 from lanchat.irc_commands.history import show_latest
 from lanchat.irc_commands.rooms import MAX_CHANNELS, is_in, settled, split_channels
-from lanchat.model.room import MARK, Room, room_key
+from lanchat.model.room import MARK, Room
 from lanchat.protocol.errors import Forbidden, Full
+from lanchat.protocol.events import JOINED, LEFT
+from lanchat.protocol.extensions import ServerX
 
 #: Instead of a channel: all those that one is in.
 ALL = "0"
@@ -45,11 +49,10 @@ async def _enter(client: IrcClient, channel: str, key: str) -> None:
     """Enter a channel, which may have to be made. Raises `Numeric`, or as the core does."""
     if not channel.startswith(MARK):
         raise Numeric(numerics.ERR_NOSUCHCHANNEL, middle(channel))
-    client.entering |= {room_key(channel)}
     try:
-        await client.ask("/join", room=channel, key=key)
+        with shown_at_once(client, JOINED, channel):
+            await client.ask("/join", room=channel, key=key)
     except Refused as error:
-        client.entering -= {room_key(channel)}
         room, number = client.chat.rooms.find(channel), None
         if error.code == Full.code:
             number = numerics.ERR_TOOMANYCHANNELS if room is None or _is_in_most(client) else numerics.ERR_CHANNELISFULL
@@ -94,21 +97,29 @@ async def _part(client: IrcClient, message: Message) -> None:
     reason = unformatted("".join(message.params[1:2]))
     for channel in split_channels(message.params[0]):
         await client.attempt("PART", channel, _leave(client, channel, reason))
-    await settled(client)
 
 
-async def _leave(client: IrcClient, channel: str, reason: str) -> None:
+async def _leave(client: IrcClient, channel: str, text: str = "") -> None:
+    """Leave a channel, and show that at once, so that what the client does next need not wait for the store."""
     if not channel.startswith(MARK):
         raise Numeric(numerics.ERR_NOSUCHCHANNEL, middle(channel))
-    await client.ask("/leave", room=channel, text=reason)
+    session, room = client.session, client.chat.rooms.find(channel)
+    assert session is not None  # noqa: S101 (as above)
+    if session.pending:
+        await settled(client)  # (what it has said is shown before)
+    told = said_on_leaving(client.chat, session, room, text) if room is not None else ""
+    with shown_at_once(client, LEFT, channel):
+        await client.ask("/leave", room=channel, text=text)
+    if room is not None:
+        x, reason = ServerX(ts=client.chat.timestamp()), [told] if told else []
+        client.reply_written(client.event_shape.write(x, client.nick, "PART", room.name, *reason, mask=client.mask))
 
 
 async def _leave_all(client: IrcClient) -> None:
     assert client.session is not None  # noqa: S101 (as above)
     for room in client.chat.rooms.of(client.session):
         if room is not client.chat.rooms.lobby:
-            await client.attempt("JOIN", room.name, client.ask("/leave", room=room.name))
-    await settled(client)
+            await client.attempt("JOIN", room.name, _leave(client, room.name))
 
 
 COMMANDS = {

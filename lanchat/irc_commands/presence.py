@@ -9,6 +9,7 @@ from lanchat.irc.command import IrcCommand, Numeric, Refused
 from lanchat.irc.message import Message, line, middle, unformatted
 from lanchat.irc_commands.isupport import MAX_REALNAME
 from lanchat.irc_commands.registration import nick_before
+from lanchat.irc_commands.rooms import settled
 from lanchat.protocol.interfaces import Work
 from lanchat.protocol.packet import visible
 
@@ -26,6 +27,8 @@ async def _rename(client: IrcClient, nick: str) -> None:
     session, before = client.session, client.mask
     if session is not None and session.account is not None:
         raise Numeric(numerics.ERR_CANTCHANGENICK, text="An account keeps its name.")
+    if client.done:
+        await settled(client)  # (others are told by the former name what it has done)
     try:
         await client.ask("/name", nick)
     except Refused as error:

@@ -56,3 +56,4 @@ def has_member(room: Room, person: Account | Session) -> bool:
 async def settled(client: IrcClient) -> None:
     """Wait until the client was shown what it has done, which comes back from the store."""
     await client.chat.stored.settled()
+    client.done = ()

@@ -9,6 +9,7 @@ from lanchat.irc.command import IrcCommand, Numeric
 from lanchat.irc.message import Message, middle, unformatted
 from lanchat.irc.names import rows
 from lanchat.irc_commands.isupport import isupport
+from lanchat.irc_commands.rooms import settled
 from lanchat.model.session import Role
 from lanchat.protocol.interfaces import Work
 
@@ -17,7 +18,7 @@ def _ping(client: IrcClient, message: Message) -> Work | None:
     if not message.params or not message.params[0]:
         raise Numeric(numerics.ERR_NOORIGIN)
     session = client.session
-    if session is not None and (session.pending or client.entering):
+    if session is not None and (session.pending or client.done):
         return _pong_later(client, message.params[0])
     client.reply("PONG", client.server.name, message.params[0])
     return None
@@ -25,8 +26,7 @@ def _ping(client: IrcClient, message: Message) -> Work | None:
 
 async def _pong_later(client: IrcClient, token: str) -> None:
     """Answer when all that the client has said and done before is stored and delivered."""
-    await client.chat.stored.settled()
-    client.entering = frozenset()
+    await settled(client)
     client.reply("PONG", client.server.name, token)
 
 

@@ -107,6 +107,58 @@ def test_several_channels_are_entered_with_their_keys_and_all_are_left_at_once(a
     assert bob.ask("JOIN 0") == [":bob!~bob@10.0.0.7 PART #ops", ":bob!~bob@10.0.0.7 PART #dev"]
 
 
+def test_who_leaves_and_comes_back_is_shown_that_at_once_and_once(
+    chat: tuple[Router, Clock], ann: IrcWire, bob: IrcWire
+) -> None:
+    bob.ask("JOIN #ops")
+    ann.lines()
+    cat, store = IrcWire(*chat, "cat", "labeled-response batch"), store_of(chat[0].chat)
+    store.held = True
+    leave = [":bob!~bob@10.0.0.7 PART #ops :bye", ":bob!~bob@10.0.0.7 JOIN #ops"]
+    told = bob.ask(*["PART #ops :bye", "JOIN #ops"] * 2, "PING 1")
+    chat[1].advance(1)  # (lists of names are paid for)
+    assert [line for line in told if " 353 " not in line and " 366 " not in line] == [*leave, *leave]
+    assert numbers(cat.ask("PRIVMSG #ops :hi", "JOIN #ops")) == ["404", "JOIN", "353", "366"]
+    assert cat.ask("@label=x PART #ops") == ["@label=x :cat!~cat@10.0.0.7 PART #ops"]
+    assert not ann.lines()
+    store.release()
+    assert bob.lines() == [":cat!~cat@10.0.0.7 JOIN #ops", ":irc.lan PONG irc.lan 1", ":cat!~cat@10.0.0.7 PART #ops"]
+    assert ann.lines() == [*leave, *leave, ":cat!~cat@10.0.0.7 JOIN #ops", ":cat!~cat@10.0.0.7 PART #ops"]
+    assert not cat.lines()
+    store.held = False
+    assert numbers(bob.ask("PART #ops")) == ["PART"]
+
+
+def test_who_leaves_and_comes_back_has_another_nick_only_then(chat: tuple[Router, Clock], ann: IrcWire, bob: IrcWire) -> None:
+    bob.ask("JOIN #ops")
+    ann.lines()
+    store_of(chat[0].chat).held = True
+    assert numbers(bob.ask("PART #ops", "JOIN #ops", "NICK rob")) == ["PART", "JOIN", "353", "366"]
+    store_of(chat[0].chat).release()
+    renamed = ":bob!~bob@10.0.0.7 NICK rob"
+    assert bob.lines() == [renamed]
+    assert ann.lines() == [":bob!~bob@10.0.0.7 PART #ops", ":bob!~bob@10.0.0.7 JOIN #ops", renamed]
+
+
+def test_who_leaves_has_been_shown_what_they_said_there(chat: tuple[Router, Clock], ann: IrcWire) -> None:
+    dan, store = IrcWire(*chat, "dan", "echo-message"), store_of(chat[0].chat)
+    dan.ask("JOIN #ops")
+    store.held = True
+    assert dan.ask("PRIVMSG #ops :so long", "PART #ops :and thanks") == []
+    ann.lines()
+    store.release()
+    store.release()
+    told = [":dan!~dan@10.0.0.7 PRIVMSG #ops :so long", ":dan!~dan@10.0.0.7 PART #ops :and thanks"]
+    assert dan.lines() == ann.lines() == told
+
+
+def test_who_may_not_speak_says_nothing_on_leaving(ann: IrcWire, bob: IrcWire) -> None:
+    bob.ask("JOIN #ops")
+    ann.ask("MODE #ops +m")
+    assert bob.ask("PART #ops :you are all") == [":ann!~ann@10.0.0.7 MODE #ops +m", ":bob!~bob@10.0.0.7 PART #ops"]
+    assert ann.lines()[-1] == ":bob!~bob@10.0.0.7 PART #ops"
+
+
 def test_who_is_not_there_can_not_leave(ann: IrcWire, bob: IrcWire) -> None:
     assert numbers(bob.ask("PART #ops", "PART #nowhere", "PART nonsense")) == ["442", "403", "403"]
 
