@@ -178,6 +178,11 @@ class FakeStore:
         self._committed = committed
         self._batch: list[Entry | Job[Any]] = []
 
+    @property
+    def waiting(self) -> int:
+        """How much waits to come back."""
+        return len(self._batch)
+
     def append(self, entry: Entry) -> None:
         """Add this to the log."""
         self._submit(entry)

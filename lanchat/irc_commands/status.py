@@ -18,14 +18,15 @@ def _ping(client: IrcClient, message: Message) -> Work | None:
     if not message.params or not message.params[0]:
         raise Numeric(numerics.ERR_NOORIGIN)
     session = client.session
-    if session is not None and (session.pending or client.done):
+    waits = client.done or client.chat.store.waiting or client.chat.delivery.held is not None
+    if session is not None and waits:
         return _pong_later(client, message.params[0])
     client.reply("PONG", client.server.name, message.params[0])
     return None
 
 
 async def _pong_later(client: IrcClient, token: str) -> None:
-    """Answer when all that the client has said and done before is stored and delivered."""
+    """Answer when all that anybody has said and done before is stored and delivered, as clients take it so."""
     await settled(client)
     client.reply("PONG", client.server.name, token)
 

@@ -34,6 +34,10 @@ class Store(Protocol):
     def full(self) -> bool:
         """Whether so much waits to be written that nothing more should be handed in for now."""
 
+    @property
+    def waiting(self) -> int:
+        """How many messages, commands and tasks wait to be written, or to come back."""
+
     def append(self, entry: Entry) -> None:
         """Add a message to the log; raises `NotStored`."""
 

@@ -121,7 +121,7 @@ class Store:
     @property
     def waiting(self) -> int:
         """How many messages, commands and tasks wait to be written, or to come back."""
-        return self._waiting
+        return self._waiting + len(self._relays)
 
     @property
     def stalled(self) -> float:

@@ -110,3 +110,15 @@ def test_pong_comes_after_all_that_was_said_before_is_stored(chat: tuple[Router,
     assert ann.ask("PRIVMSG #ops :hello", "PING x") == []
     store_of(chat[0].chat).release()
     assert rest(ann.lines()) == ["PONG x"]
+
+
+def test_a_pong_comes_after_all_that_happened_before_the_ping(chat: tuple[Router, Clock], ann: IrcWire) -> None:
+    bob = IrcWire(*chat, "bob")
+    ann.ask("JOIN #ops")
+    bob.ask("JOIN #ops")
+    ann.lines()
+    store_of(chat[0].chat).held = True
+    bob.say("QUIT :so long")
+    assert ann.ask("PING 1") == []
+    store_of(chat[0].chat).release()
+    assert ann.lines() == [":bob!~bob@10.0.0.7 QUIT :so long", ":irc.lan PONG irc.lan 1"]
