@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from lanchat.commands.command import Command
+from lanchat.commands.command import Command, named
 from lanchat.core.chat import Chat
 from lanchat.model.room import Room
 from lanchat.model.room_rules import RANKS, Rank
@@ -158,7 +158,7 @@ _TITLES = {Rank.NONE: "without a rank", Rank.VOICED: "voiced", Rank.OPERATOR: "a
 # Rules.
 
 
-class _Change(NamedTuple):
+class RuleChange(NamedTuple):
     """What a rule becomes."""
 
     #: The member of `RoomRules`, or "private", and its value.
@@ -170,8 +170,9 @@ class _Change(NamedTuple):
 
 def _rules(chat: Chat, session: Session, packet: Packet, args: list[str]) -> Any:
     room, rule, value = room_of(chat, session, args[0]), args[1].strip().lower(), args[2].strip()
-    if value:
-        return _set_rule(chat, session, packet, room, rule, value)
+    values = {name: _written(known) for name, known in (named(session, packet).rules or {}).items()} | _pairs(rule, value)
+    if values:
+        return _set_rules(chat, session, packet, room, values)
     if rule:
         _check_rule(rule)
     known = shown_rules(room, room.has_rank(session, Rank.OPERATOR))
@@ -181,13 +182,19 @@ def _rules(chat: Chat, session: Session, packet: Packet, args: list[str]) -> Any
     return None
 
 
-async def _set_rule(  # noqa: PLR0913, PLR0917 (what was asked)
-    chat: Chat, session: Session, packet: Packet, room: Room, rule: str, value: str
-) -> None:
+def _pairs(rule: str, rest: str) -> dict[str, str]:
+    """The values in a text: that of the rule, and perhaps more rules, each with its value. Raises `Usage` if one is missing."""
+    words = [rule, *rest.split()] if rest else []
+    if len(words) % 2:
+        raise Usage(f"Each rule has one value. {visible(words[-1], 40)} is one word too many, or its value is missing.")
+    return {name.lower(): value for name, value in zip(words[::2], words[1::2], strict=True)}
+
+
+async def _set_rules(chat: Chat, session: Session, packet: Packet, room: Room, values: Mapping[str, str]) -> None:
     check_rank(session, room, Rank.OPERATOR)
     chat.charge(session, CHANGE_COST)
     chat.replies.charge_for(session, len(room.sessions))
-    told = await set_rules(chat, room, {rule: value}, session)
+    told = await set_rules(chat, room, values, session)
     chat.activity.decided(f"{told}, says {session.decider}", session.role)
     chat.reply(session, packet, told, rules=shown_rules(room, room.has_rank(session, Rank.OPERATOR)))
 
@@ -199,7 +206,7 @@ async def set_rules(chat: Chat, room: Room, values: Mapping[str, str], by: Sessi
     """
     if room is chat.rooms.lobby and not values.keys() <= {*LOBBY_RULES}:
         raise Forbidden(f"Everyone is in {room.name}, so only these rules can change there: {', '.join(LOBBY_RULES)}.")
-    changes = [_change(rule, value) for rule, value in values.items()]
+    changes = [check_value(rule, value) for rule, value in values.items()]
     command = SetRules(room.id, {change.member: change.value for change in changes})
     room.rules, room.private = await chat.store.write(command)
     told = ", ".join(change.told for change in changes)
@@ -212,23 +219,23 @@ def _check_rule(rule: str) -> None:
         raise Usage(f"There is no rule {visible(rule, 40)}. The rules are {', '.join(RULES)}.")
 
 
-def _change(rule: str, value: str) -> _Change:
+def check_value(rule: str, value: str) -> RuleChange:
     """What a rule becomes with this value. Raises `Usage` if there is no such rule, or the value is none of this rule's."""
     _check_rule(rule)
     member, chosen = RULES[rule], value.lower()
     if rule == "key":
         if any(map(str.isspace, value)) or len(value) > MAX_KEY or visible(value) != value:
             raise Usage(f"A key is one word of at most {MAX_KEY} visible characters, or off.")
-        return _Change(member, "" if chosen == "off" else value, f"key {'off' if chosen == 'off' else 'on'}")
+        return RuleChange(member, "" if chosen == "off" else value, f"key {'off' if chosen == 'off' else 'on'}")
     if rule == "limit":
         if chosen != "off" and not (value.isascii() and value.isdigit() and 0 < int(value[:9]) <= MAX_LIMIT):
             raise Usage(f"A limit is a number of people from 1 to {MAX_LIMIT:,}, or off.")
         limit = 0 if chosen == "off" else int(value[:9])
-        return _Change(member, limit, f"limit {limit or 'off'}")
+        return RuleChange(member, limit, f"limit {limit or 'off'}")
     words = _WORDS.get(rule, ("off", "on"))
     if chosen not in words:
         raise Usage(f"The rule {rule} is {words[1]} or {words[0]}.")
-    return _Change(member, chosen == words[1], f"{rule} {chosen}")
+    return RuleChange(member, chosen == words[1], f"{rule} {chosen}")
 
 
 def shown_rules(room: Room, with_key: bool) -> dict[str, object]:
@@ -277,6 +284,6 @@ COMMANDS = {
         _rules,
         ("room", "rule", "value"),
         1,
-        f"show the rules of a room, or change one ({', '.join(RULES)}): /rules #ops moderated on",
+        f"show the rules of a room, or change some ({', '.join(RULES)}): /rules #ops moderated on",
     ),
 }

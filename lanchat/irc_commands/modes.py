@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
+from lanchat.commands.room_rights import check_value
 from lanchat.core.moderation import whom
 from lanchat.core.replies import NAMES_A_PACKET
 from lanchat.irc import numerics
@@ -55,16 +57,19 @@ def _show_room_modes(client: IrcClient, room: Room) -> None:
 
 
 async def _change_room(client: IrcClient, room: Room, letters: str, parameters: list[str]) -> None:
-    listed = set()
-    for number, change in enumerate(_changes(letters, parameters)):
-        if number == MAX_CHANGES:
-            break
+    listed, rules = set(), dict[str, str]()
+    for change in islice(_changes(letters, parameters), MAX_CHANGES):
+        if change.letter in RULES:
+            _note_rule(client, room, change, rules)
+            continue
+        await _set_rules(client, room, rules)
         if change.letter in LISTS and not change.parameter:
             if change.letter not in listed:
                 _show_list(client, room, change.letter)
             listed.add(change.letter)
         else:
             await client.attempt("MODE", room.name, _change(client, room, change))
+    await _set_rules(client, room, rules)
     await settled(client)
 
 
@@ -86,8 +91,6 @@ async def _change(client: IrcClient, room: Room, change: Change) -> None:
         await _change_rank(client, room, change)
     elif letter == BANS:
         await _change_ban(client, room, change)
-    elif letter in RULES:
-        await _change_rule(client, room, change)
     elif letter == NO_EXTERNAL:
         if change.sign == "-":
             client.tell(f"+{NO_EXTERNAL} is always on: only those in {room.name} can write to it.")
@@ -117,22 +120,35 @@ async def _change_rank(client: IrcClient, room: Room, change: Change) -> None:
         await client.ask("/rank", room=room.name, user=person.name.shown, rank=rank.word)
 
 
-async def _change_rule(client: IrcClient, room: Room, change: Change) -> None:
+def _note_rule(client: IrcClient, room: Room, change: Change, rules: dict[str, str]) -> None:
+    """Note in `rules` what a rule becomes, or answer that it can't have this value. Rules in a row are set together."""
     rule = RULES[change.letter]
-    check_in(client, room)
+    rules.pop(rule.name, None)  # (the last value counts)
     value = rule.on if change.sign == "+" else rule.off
     if change.sign == "+" and change.letter in (KEY, LIMIT):
         value = change.parameter
         if not value or (change.letter == LIMIT and not _LIMIT.fullmatch(value)):
-            raise _bad_value(room, change, "")
-    if _has_value(room, change, value):
-        return
+            client.refused(Message("MODE", [room.name]), _bad_value(room, change, ""))
+            return
     try:
-        await client.ask("/rules", room=room.name, rule=rule.name, value=value)
-    except Refused as error:
-        if error.code == Usage.code:
-            raise _bad_value(room, change, str(error)) from None
-        raise
+        check_value(rule.name, value)
+    except Usage as error:
+        client.refused(Message("MODE", [room.name]), _bad_value(room, change, str(error)))
+        return
+    if not _has_value(room, change, value):
+        rules[rule.name] = value
+
+
+async def _set_rules(client: IrcClient, room: Room, rules: dict[str, str]) -> None:
+    """Set these rules together, so that others read of them in one line; afterwards none are left."""
+    if rules:
+        await client.attempt("MODE", room.name, _ask_for_rules(client, room, rules.copy()))
+        rules.clear()
+
+
+async def _ask_for_rules(client: IrcClient, room: Room, rules: dict[str, str]) -> None:
+    check_in(client, room)
+    await client.ask("/rules", room=room.name, rules=rules)
 
 
 def _has_value(room: Room, change: Change, value: str) -> bool:

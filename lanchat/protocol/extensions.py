@@ -52,6 +52,7 @@ class X(_CommonX, omit_defaults=True, gc=False):
     rank: str | None = None
     rule: str | None = None
     value: str | None = None
+    rules: dict[str, bool | int | str] | None = None
     # A place in the log: a sequence number, the id of a message, or a date.
     before: int | str | None = None
     after: int | str | None = None

@@ -44,7 +44,13 @@ FORMS: dict[str, list[str | dict[str, Any]]] = {
     "/uninvite": ["eve #secret", {"user": "eve", "room": "#secret"}],
     "/close": ["#ops", {"room": "#ops"}],
     "/rank": ["#ops bob operator", {"room": "#ops", "user": "bob", "rank": "none"}],
-    "/rules": ["#ops", "#ops key", "#ops key word", {"room": "#ops", "rule": "moderated", "value": "on"}],
+    "/rules": [
+        "#ops",
+        "#ops key",
+        "#ops key word",
+        {"room": "#ops", "rule": "moderated", "value": "on"},
+        {"room": "#ops", "rules": {"key": "word", "limit": 5}},
+    ],
     "/rename": ["#ops #pumps", {"room": "#ops", "text": "#pumps"}],
     "/history": [
         "",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from twisted.logger import capturedLogs, formatEvent
 
@@ -43,10 +45,10 @@ def guest(router: Router, name: str, room: str = "#ops") -> User:
     return guest
 
 
-def ask(user: User, to: str, msg: str) -> str:
+def ask(user: User, to: str, msg: str = "", **x: Any) -> str:
     """What somebody is answered: the code, if it is refused, and otherwise the text."""
     user.shown()
-    user.send(to, msg)
+    user.send(to, msg, **x)
     answer = next(packet for packet in user.shown() if dump(packet.x).get("op") in {"ok", "fail", "end"})
     return str(dump(answer.x).get("code") or answer.msg)
 
@@ -287,6 +289,34 @@ def test_a_rule_that_makes_no_sense_is_refused_and_nothing_changes(router: Route
     assert room is not None
     assert ask(ann, "/rules", f"#ops {wrong}") == "USAGE"
     assert (room.rules, room.private) == (RoomRules(), False)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"msg": "#ops moderated on Key word LIMIT 20 topic anyone"},
+        {"room": "#ops", "rules": {"moderated": True, "key": "word", "limit": 20, "topic": "anyone"}},
+        {"room": "#ops", "rules": {"moderated": "on", "key": "word", "limit": "20"}, "rule": "topic", "value": "anyone"},
+    ],
+)
+def test_several_rules_change_together(router: Router, ann: User, asked: dict[str, Any]) -> None:
+    bob = User(router, "bob").register().hello("event", "room")
+    bob.send("/join", "#ops")
+    bob.shown()
+    told = "moderated on, key on, limit 20, topic anyone"
+    assert ask(ann, "/rules", **asked) == f"Rules of #ops: {told}"
+    assert [x["text"] for x in bob.xs() if x.get("ev") == "mode"] == [told]
+    assert ask(ann, "/rules", room="#ops", rules={"moderated": False, "limit": 0, "key": ""}).endswith(
+        "off, limit off, key off"
+    )
+    ann.shown()
+
+
+@pytest.mark.parametrize("wrong", [{"moderated": True, "fun": True}, {"moderated": "on", "limit": -1}, {"topic": True}])
+def test_of_several_rules_none_changes_if_one_makes_no_sense(router: Router, ann: User, wrong: dict[str, Any]) -> None:
+    assert ask(ann, "/rules", room="#ops", rules=wrong) == "USAGE"
+    assert ask(ann, "/rules", "#ops moderated on limit") == "USAGE"
+    assert router.chat.rooms.named("#ops").rules == RoomRules()
 
 
 def test_in_the_lobby_no_rule_keeps_anybody_out(router: Router, ann: User) -> None:

@@ -45,13 +45,22 @@ def test_the_modes_of_a_channel_and_when_it_was_made(ann: IrcWire, bob: IrcWire,
     assert ann.ask("MODE #ops") == [":irc.lan 324 ann #ops +nt", f":irc.lan 329 ann #ops {created}"]
     ann.ask("MODE #ops +imklR-t secret 20")
     assert ann.ask("MODE #ops")[0] == ":irc.lan 324 ann #ops +Riklmn secret 20"
-    assert bob.lines()[-5:-4] == [f"{ANN} MODE #ops +m"]
+    assert bob.lines() == [f"{ANN} MODE #ops +imklR-t * 20"]
     assert bob.ask("MODE #ops")[0] == ":irc.lan 324 bob #ops +Riklmn * 20"
 
 
 def test_who_sets_a_key_reads_it_and_others_do_not(ann: IrcWire, bob: IrcWire) -> None:
     assert ann.ask("MODE #ops +k secret", "MODE #ops -k secret") == [f"{ANN} MODE #ops +k secret", f"{ANN} MODE #ops -k *"]
     assert bob.lines() == [f"{ANN} MODE #ops +k *", f"{ANN} MODE #ops -k *"]
+
+
+def test_rules_that_are_set_together_are_told_in_one_line(ann: IrcWire, bob: IrcWire) -> None:
+    assert ann.ask("MODE #ops +imsl 5") == [f"{ANN} MODE #ops +imsl 5"]
+    assert bob.lines() == [f"{ANN} MODE #ops +imsl 5"]
+    assert ann.ask("MODE #ops +k-iv+t-t secret bob") == [f"{ANN} MODE #ops +k-i secret", f"{ANN} MODE #ops -t"]
+    assert numbers(ann.ask("MODE #ops -s+l-k many secret")) == ["696", "MODE"]
+    assert bob.lines()[-1] == f"{ANN} MODE #ops -sk *"
+    assert numbers(bob.ask("MODE #ops +imsl 5")) == ["482"]
 
 
 def test_what_is_so_already_is_not_changed_again(ann: IrcWire) -> None:
@@ -109,7 +118,8 @@ def test_only_operators_change_modes(ann: IrcWire, bob: IrcWire, chat: tuple[Rou
 
 
 def test_one_command_changes_at_most_twenty_modes(ann: IrcWire) -> None:
-    assert len(ann.ask("MODE #ops " + "+m-m" * 15)) == 20
+    assert numbers(ann.ask("MODE #ops +" + "+x-x" * 15)) == ["472"] * 20
+    assert ann.ask("MODE #ops " + "+m-m" * 10 + "+ms") == [], "the last two are too many"
 
 
 # Ranks.
