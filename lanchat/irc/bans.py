@@ -12,6 +12,7 @@ from lanchat.irc.command import Numeric
 from lanchat.irc.people import host_of
 from lanchat.model import masks
 from lanchat.protocol.packet import is_visible
+from lanchat.state.online import OnlineUsers
 
 #: What is in addresses and in networks, and in no name.
 _NETWORK = re.compile(r"[0-9.]*\.[0-9.*]+(?:/[0-9]+)?|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(?:/[0-9]+)?")
@@ -23,11 +24,23 @@ _ACCOUNT = f"{EXTBAN_SIGN}{ACCOUNT_LETTER}:"
 MAX_MASK = 100
 
 
-def mask_of(target: str) -> str:
-    """The mask for the target of a ban, as the core shows it."""
+def mask_of(target: str, is_account: bool = False) -> str:
+    """The mask for the target of a ban, as the core shows it; `is_account` tells that it is the name of an account."""
+    if is_account:
+        return _ACCOUNT + target
     if target.startswith(masks.ACCOUNTS):
         return _ACCOUNT + target[1:]
     return f"*!*@{host_of(target)}" if _NETWORK.fullmatch(target) else f"{target}!*@*"
+
+
+def shown_mask(online: OnlineUsers, target: str) -> str:
+    """The mask with which a ban of this target is told and listed: that of the account, if somebody's nick is one.
+
+    So it is the same for everybody and after a restart, however it was set: `bob!*@*` and `~a:bob` are one ban, if bob has an
+    account.
+    """
+    account = None if masks.is_mask(target) else online.account(target.removeprefix(masks.ACCOUNTS))
+    return mask_of(target) if account is None else mask_of(account.name.shown, is_account=True)
 
 
 def target_of(mask: str, channel: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from lanchat.core.chat import Chat
-from lanchat.irc.bans import mask_of
+from lanchat.irc.bans import shown_mask
 from lanchat.irc.message import line
 from lanchat.irc.modes import Change, rank_changes, rank_letters, rule_changes, written
 from lanchat.irc.people import OFFLINE, host_of, realname_of, user_of
@@ -107,7 +107,7 @@ class EventShape:
         return b"".join(self.write(x, by, "KICK", x.conv or "", name, x.text or by) for name in who)
 
     def _banned(self, x: ServerX, who: list[str], by: str) -> bytes:
-        bans = self.write_modes(x, by, [Change("+", "b", mask_of(name)) for name in who])
+        bans = self.write_modes(x, by, [Change("+", "b", shown_mask(self._chat.online, name)) for name in who])
         return bans if x.absent else bans + self.kicked(x, who, by)
 
     def _topic(self, x: ServerX, who: list[str], by: str) -> bytes:

@@ -10,7 +10,7 @@ from lanchat.commands.room_rights import check_value
 from lanchat.core.moderation import whom
 from lanchat.core.replies import NAMES_A_PACKET
 from lanchat.irc import numerics
-from lanchat.irc.bans import bad_mask, mask_of, target_of
+from lanchat.irc.bans import bad_mask, shown_mask, target_of
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import IrcCommand, Numeric, Refused
 from lanchat.irc.message import Message, middle
@@ -174,7 +174,9 @@ def _show_list(client: IrcClient, room: Room, letter: str) -> None:
         client.chat.charge(session, sanctions.count(room) / NAMES_A_PACKET)
         for ban in sanctions.listed(room):
             if ban.kind == BAN and (target := whom(client.chat, ban)):
-                client.numeric(numerics.RPL_BANLIST, room.name, mask_of(target), middle(ban.by), str(ban.at))
+                client.numeric(
+                    numerics.RPL_BANLIST, room.name, shown_mask(client.chat.online, target), middle(ban.by), str(ban.at)
+                )
     client.numeric(LISTS[letter], room.name)
 
 
@@ -197,7 +199,7 @@ async def _change_ban(client: IrcClient, room: Room, change: Change) -> None:
                 return  # (there is no such ban)
             raise bad_mask(change.parameter, room.name, str(error)) from None
         raise
-    shown = Change(change.sign, BANS, mask_of(target if is_mask(target) else target.removeprefix(ACCOUNTS)))
+    shown = Change(change.sign, BANS, shown_mask(client.chat.online, target))
     client.reply("MODE", room.name, *written([shown]), source=client.mask)
 
 

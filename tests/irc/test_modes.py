@@ -231,13 +231,27 @@ def test_a_ban_of_an_account_hits_no_guest_of_that_name(ann: IrcWire, chat: tupl
     told = ann.ask("MODE #ops +b ~a:cat")
     assert told == [":irc.lan 696 ann #ops b ~a:cat :There is no account cat. A ban of the nick is cat!*@*."]
     person(chat[0], "cat", Role.USER)
-    assert ann.ask("MODE #ops +b-b ~a:cat ~a:cat") == [f"{ANN} MODE #ops +b cat!*@*", f"{ANN} MODE #ops -b cat!*@*"]
+    assert ann.ask("MODE #ops +b-b ~a:cat ~a:cat") == [f"{ANN} MODE #ops +b ~a:cat", f"{ANN} MODE #ops -b ~a:cat"]
     assert ann.ask("MODE #ops +b ~a:c*", "MODE #ops b")[:2] == [
         f"{ANN} MODE #ops +b ~a:c*",
         f":irc.lan 367 ann #ops ~a:c* ann {round(chat[0].chat.now())}",
     ]
     assert numbers(IrcWire(*chat, "carl").ask("JOIN #ops")) == ["JOIN", "353", "366"]
     assert "would hit everybody" in ann.ask("MODE #ops +b ~a:*")[-1]
+
+
+def test_a_ban_of_an_account_is_told_and_listed_as_one_however_it_was_set(
+    ann: IrcWire, bob: IrcWire, chat: tuple[Router, Clock]
+) -> None:
+    User(chat[0], "cat").register().leave()
+    for mask in ("~a:cat", "CAT!*@*"):
+        assert ann.ask(f"MODE #ops +b {mask}", "MODE #ops b") == [
+            f"{ANN} MODE #ops +b ~a:cat",
+            f":irc.lan 367 ann #ops ~a:cat ann {int(chat[0].chat.now())}",
+            ":irc.lan 368 ann #ops :End of channel ban list",
+        ]
+        assert ann.ask("MODE #ops -b ~a:cat") == [f"{ANN} MODE #ops -b ~a:cat"]
+        assert bob.lines() == [f"{ANN} MODE #ops +b ~a:cat"]
 
 
 # Users.
