@@ -247,19 +247,23 @@ class Chat:
         packet: Packet | None = None,
         goodbye_message: str = "",
         quotes: bool = False,
+        ended: str = "",
     ) -> None:
         """End a session: send a goodbye, free its name, and close the connection when all is written.
 
         `code` is sent and counted, `why` is logged, and `goodbye_message` is shown to those who watch presence. `packet` is the
-        one that asked for it, if one did. `quotes` says that the goodbye repeats what a user wrote.
+        one that asked for it, if one did. `quotes` says that the goodbye repeats what a user wrote. `ended` as in `leave`.
         """
         if session in self.online or session in self.pending_logins:
             self.reply(session, packet, goodbye, op="bye", quotes=quotes, code=code)
-            self.leave(session, why, goodbye_message, code)
+            self.leave(session, why, goodbye_message, code, ended)
             session.client.disconnect(code, goodbye)
 
-    def leave(self, session: Session, why: str, goodbye_message: str = "", code: str = HUNG_UP) -> None:
-        """Forget a session that has ended, in whatever way; its name is free at once. `why` is logged, `code` is counted."""
+    def leave(self, session: Session, why: str, goodbye_message: str = "", code: str = HUNG_UP, ended: str = "") -> None:
+        """Forget a session that has ended, in whatever way; its name is free at once. `why` is logged, `code` is counted.
+
+        Those in the rooms of a guest are told what others did to end it (`ended`), or the guest's own `goodbye_message`.
+        """
         self.keepalive.forget(session)
         self.presence.forget(session)
         self.pending_logins.remove(session)
@@ -274,7 +278,7 @@ class Chat:
                 shown = goodbye_message and self.sanctions.may_speak(session, None)
                 self.presence.went(session, goodbye_message if shown else "", left)
             if left and session.account is None:
-                self.departures.gone(session, left, goodbye_message, code)
+                self.departures.gone(session, left, goodbye_message, code, ended)
 
     def _login_timed_out(self, session: Session) -> None:
         """Close a pending login whose time is up."""

@@ -31,13 +31,17 @@ class Departures:
         self._delivery = delivery
         self._room_events = room_events
 
-    def gone(self, guest: Session, rooms: Iterable[Room], goodbye: str, code: str) -> None:
-        """Tell those in these rooms that a guest has left them, whose session ended with this code, perhaps with a goodbye."""
+    def gone(self, guest: Session, rooms: Iterable[Room], goodbye: str, code: str, ended: str = "") -> None:
+        """Tell those in these rooms that a guest has left them, whose session ended with this code, perhaps with a goodbye.
+
+        `ended` is told in place of that: how somebody else ended it.
+        """
         for room in rooms:
+            text = ended or (goodbye if goodbye and self._sanctions.may_speak(guest, room) else "")
             if room is self._rooms.lobby:
-                self._room_events.tell_lobby(room, LEFT, guest)
+                self._room_events.tell_lobby(room, LEFT, guest, text)
             else:
-                text = goodbye if goodbye and self._sanctions.may_speak(guest, room) else WHY.get(code, "disconnected")
+                text = text or WHY.get(code, "disconnected")
                 self._room_events.tell(room, LEFT, guest, text=text, gone=True)
                 self.end_if_empty(room)
 

@@ -84,9 +84,9 @@ async def kick(chat: Chat, by: Actor, request: ModerationRequest) -> str:
         _take_out(chat, by, request, target, accounts.values(), KICKED, f"You were {what}.")
         back = f"/invite {target.shown} {room.name} lets them in again." if room.private else "They may come back."
     else:
-        what, back = f"disconnected {what}", "They may come back."
+        ended, what, back = f"kicked {what}", f"disconnected {what}", "They may come back."
         for session in hit:
-            chat.close(session, Forbidden.code, f"You were {what}.", why=what, quotes=True)
+            chat.close(session, Forbidden.code, f"You were {what}.", why=what, quotes=True, ended=ended)
     chat.activity.decided(f"{target.shown} was {what}", by.role)
     return f"{target.shown} was {what}. {back} {by.written(BAN, room, target.shown)} keeps them out."
 

@@ -160,9 +160,9 @@ class Presence:
         """
         self._changes(room, self._tell_room).add(event, name)
 
-    def in_lobby(self, lobby: Room, event: str, name: str) -> None:
-        """Note that somebody "joined" or "left" the lobby, which is told to those with the cap `event`."""
-        self._changes(lobby, self._tell_lobby).add(event, name)
+    def in_lobby(self, lobby: Room, event: str, name: str, text: str = "") -> None:
+        """Note that somebody "joined" or "left" the lobby, perhaps with a goodbye; those with the cap `event` are told."""
+        self._changes(lobby, self._tell_lobby).add(event, name, text)
 
     def _changes(self, room: Room, tell: Callable[[Room, str, Goodbyes], None]) -> PresenceChanges:
         changes = self._rooms.get(room)
@@ -186,12 +186,17 @@ class Presence:
     def _tell(
         self, readers: Sequence[Session], event: str, users: Goodbyes, room: Room | None = None, gone: bool | None = None
     ) -> None:
-        """Send an event to these sessions, except to somebody who would only read about themselves."""
+        """Send an event to these sessions, except to somebody who would only read about themselves.
+
+        A goodbye is told if it is the only one; to those in the lobby also as data, and if all in this packet said the same.
+        """
         conv, where = (room.name, f" {room.name}") if room is not None else (EVERYONE, "")
         names = fitting_names(list(users), NAMES)
         goodbye = users[names[0]] if len(users) == 1 else ""
         said = f"{names_and_more(names, len(users))} {event}{where}{goodbye and ': '}{goodbye}"
-        x = ServerX(op="event", ev=event, who=names, n=len(users), conv=conv, gone=gone, ts=self._timestamp())
+        texts = set(users.values()) if gone else set()
+        text = (texts.pop() or None) if len(texts) == 1 else None
+        x = ServerX(op="event", ev=event, who=names, n=len(users), conv=conv, gone=gone, text=text, ts=self._timestamp())
         packet = SharedPacket(SERVER, conv, said, x)
         for reader in readers:
             if names != [reader.name.shown]:

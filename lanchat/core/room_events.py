@@ -102,9 +102,12 @@ class RoomEvents:
         entry.source = partial(self._joins_came_back, room, self._joins)
         return False
 
-    def tell_lobby(self, lobby: Room, ev: str, guest: Session) -> None:
-        """Tell that a guest came or went, and so joined or left the lobby: in batches, as very many may be there."""
-        self._presence.in_lobby(lobby, _BATCHED[ev], guest.name.shown)
+    def tell_lobby(self, lobby: Room, ev: str, guest: Session, text: str = "") -> None:
+        """Tell that a guest came or went, and so joined or left the lobby: in batches, as very many may be there.
+
+        `text` is why it went, if that is known.
+        """
+        self._presence.in_lobby(lobby, _BATCHED[ev], guest.name.shown, text)
 
     def _deliver(self, room: Room, by: Session | None, to: Collection[Session], entry: Entry) -> None:
         """Deliver an event that came back from the store, or could not be stored.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
@@ -21,6 +22,8 @@ from lanchat.protocol.packet import ServerPacket
 RELEVANT = frozenset(
     {"account-tag", "away-notify", "extended-join", "invite-notify", "message-tags", "multi-prefix", "server-time"}
 )
+#: How the core tells that somebody was disconnected: by whom, and perhaps why (`lanchat.core.moderation.kick`).
+_KILLED = re.compile(rf"kicked by ({PROMPT}|\S+)(?: \((.*)\))?")
 #: Writes the lines of one event, given those to whom it was done, and who did it.
 _Writer: TypeAlias = Callable[[ServerX, list[str], str], bytes]
 
@@ -99,8 +102,15 @@ class EventShape:
     def _left(self, x: ServerX, who: list[str], by: str) -> bytes:
         text = [x.text] if x.text else []
         if x.gone:
-            return b"".join(self.write(x, name, "QUIT", x.text or "") for name in who)
+            return b"".join(self.write(x, name, "QUIT", self._quit_text(x.text or "")) for name in who)
         return b"".join(self.write(x, name, "PART", x.conv or "", *text) for name in who)
+
+    def _quit_text(self, why: str) -> str:
+        """Why somebody is gone, as clients of IRC know it from KILL if an operator disconnected them."""
+        if (killed := _KILLED.fullmatch(why)) is None:
+            return why
+        by, reason = killed.groups()
+        return f"Killed ({self._server if by == PROMPT else by}{f' ({reason})' if reason else ''})"
 
     def kicked(self, x: ServerX, who: list[str], by: str) -> bytes:
         """The line for each who was taken out of a room."""

@@ -245,11 +245,23 @@ def test_in_the_lobby_comings_and_goings_are_told_in_batches(router_and_clock: t
     clock.advance(PAUSE)
     joined = [(x["ev"], x["who"], x["conv"]) for x in ann.xs()]
     assert joined == [("joined", ["user0", "user1", "user2"], "#lobby")]
+    for user, goodbye in zip(users, ("bye", "so long", "bye"), strict=True):
+        user.send("/quit", goodbye)
+        if goodbye == "so long":  # (two together, who said different things)
+            clock.pump([PAUSE, PAUSE])
+    clock.pump([PAUSE, PAUSE])
+    assert [(x["ev"], x["gone"], x["who"], x.get("text")) for x in ann.xs()] == [
+        ("left", True, ["user0", "user1"], None),
+        ("left", True, ["user2"], "bye"),
+    ]
+    users = [User(router, f"user{n}") for n in range(3)]
+    clock.pump([PAUSE, PAUSE])
+    ann.shown()
+    users.pop().send("/quit", "so long")
     for user in users:
-        user.leave()
+        user.send("/quit", "so long")
     clock.advance(PAUSE)
-    clock.advance(PAUSE)
-    assert {(x["ev"], x["gone"]) for x in ann.xs()} == {("left", True)}
+    assert [(x["who"], x.get("text")) for x in ann.xs()] == [(["user2"], "so long"), (["user0", "user1"], "so long")]
     assert {x["ev"] for x in old.xs()} <= {"came", "went"}
     assert store.connection.execute("SELECT count(*) FROM log").fetchone() == (0,)
 
@@ -315,6 +327,18 @@ def test_who_is_gone_from_the_server_is_told_apart_from_who_only_left(router: Ro
         (["dan"], "disconnected", True),
         (["eve"], "kicked", True),
     ]
+
+
+def test_those_in_the_room_read_who_disconnected_a_guest_and_why(router: Router, ann: User) -> None:
+    boss, eve, fay = person(router, "boss", Role.OPERATOR), guest(router, "eve"), guest(router, "fay")
+    ann.send("/mute", "#ops eve")
+    ann.shown()
+    boss.send("/kick", "eve spam")
+    boss.send("/kick", "fay")
+    xs = [x for x in ann.xs() if x.get("ev") == "left"]
+    assert [(x["who"], x["text"]) for x in xs] == [(["eve"], "kicked by boss (spam)"), (["fay"], "kicked by boss")]
+    assert eve.client.disconnected
+    assert fay.client.disconnected
 
 
 def test_a_new_rank_says_what_it_was_before(router: Router, ann: User) -> None:

@@ -220,6 +220,13 @@ def test_guests_who_come_to_the_lobby_and_go_are_told_together(chat: tuple[Route
     clock.advance(PAUSE)
     bob.lose()
     assert ann.lines() == [":bob!~bob@10.0.0.7 QUIT :"]
+    clock.advance(PAUSE)
+    bob = IrcWire(router, clock, "bob")
+    ann.lines()
+    bob.say("QUIT :so long")
+    clock.advance(PAUSE)
+    assert ann.lines() == [":bob!~bob@10.0.0.7 QUIT :so long"]
+    clock.advance(PAUSE)
     cat, dan, eve = (IrcWire(router, clock, name) for name in ("cat", "dan", "eve"))
     clock.advance(PAUSE)
     clock.advance(PAUSE)

@@ -66,3 +66,14 @@ def test_operators_disconnect_people_and_nobody_else_does(chat: tuple[Router, Cl
     assert told.startswith("ERROR :")
     assert "spam" in told
     assert bob.connection.closed
+
+
+def test_others_read_who_disconnected_somebody_and_why(chat: tuple[Router, Clock]) -> None:
+    ann, bob, cat, dan = (IrcWire(*chat, nick) for nick in ("ann", "bob", "cat", "dan"))
+    for wire in (ann, bob, cat, dan):
+        wire.ask("JOIN #ops")
+    ann.ask(f"OPER boss {SECRET}", "KILL bob :spam (again)", "KILL cat")
+    assert dan.lines() == [
+        ":bob!~bob@10.0.0.7 QUIT :Killed (boss (spam (again)))",
+        ":cat!~cat@10.0.0.7 QUIT :Killed (boss)",
+    ]
