@@ -8,6 +8,7 @@ from lanchat.irc.client import MAX_TOLD, IrcClient
 from lanchat.irc.command import IrcCommand, Numeric
 from lanchat.irc.message import Message, middle, unformatted
 from lanchat.irc.names import rows
+from lanchat.irc.shapes import split_text
 from lanchat.irc_commands.isupport import isupport
 from lanchat.irc_commands.rooms import settled
 from lanchat.model.session import Role
@@ -66,7 +67,15 @@ def _lusers(client: IrcClient, message: Message) -> None:
 
 
 def _motd(client: IrcClient, message: Message) -> None:
-    client.numeric(numerics.ERR_NOMOTD)
+    """Show the topic of the lobby, which everybody is in: it is what all are to read, in other clients, too."""
+    lobby = client.chat.rooms.lobby
+    if lobby is None or not lobby.topic:
+        client.numeric(numerics.ERR_NOMOTD)
+        return
+    client.numeric(numerics.RPL_MOTDSTART, f"- {client.server.name} Message of the day -")
+    for piece in split_text(lobby.topic, MAX_TOLD):
+        client.numeric(numerics.RPL_MOTD, f"- {piece}")
+    client.numeric(numerics.RPL_ENDOFMOTD)
 
 
 def _version(client: IrcClient, message: Message) -> None:
@@ -115,7 +124,7 @@ COMMANDS = {
     "PONG": IrcCommand(_pong, 0, "<token>", "answer a PING", anyone=True),
     "QUIT": IrcCommand(_quit, 0, "[<text>]", "disconnect, with an optional goodbye message", anyone=True),
     "LUSERS": IrcCommand(_lusers, 0, "", "show how many users there are"),
-    "MOTD": IrcCommand(_motd, 0, "", "show the message of the day"),
+    "MOTD": IrcCommand(_motd, 0, "", "show the message of the day: the topic of the lobby"),
     "VERSION": IrcCommand(_version, 0, "", "show the version of the server, and what it supports"),
     "TIME": IrcCommand(_time, 0, "", "show the server's time"),
     "INFO": IrcCommand(_info, 0, "", "show what this server is"),

@@ -122,3 +122,16 @@ def test_a_pong_comes_after_all_that_happened_before_the_ping(chat: tuple[Router
     assert ann.ask("PING 1") == []
     store_of(chat[0].chat).release()
     assert ann.lines() == [":bob!~bob@10.0.0.7 QUIT :so long", ":irc.lan PONG irc.lan 1"]
+
+
+def test_the_message_of_the_day_is_the_topic_of_the_lobby(chat: tuple[Router, Clock], ann: IrcWire) -> None:
+    rooms = chat[0].chat.rooms
+    ann.ask("JOIN #ops")
+    rooms.named("#ops").topic = "Backups at noon. " * 30
+    rooms.open_lobby(rooms.named("#ops"))
+    first, *pieces, last = rest(ann.ask("MOTD"))
+    assert (first, last) == ("375 :- irc.lan Message of the day -", "376 :End of /MOTD command.")
+    assert all(piece.startswith("372 :- ") for piece in pieces)
+    assert "".join(piece.removeprefix("372 :- ") for piece in pieces).startswith("Backups at noon. Backups at noon. ")
+    wire = IrcWire(*chat)
+    assert " 376 bob " in "".join(wire.ask("NICK bob", "USER bob 0 * :Bob"))
