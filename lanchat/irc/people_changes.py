@@ -166,7 +166,8 @@ class PeopleChanges:
 
     def _tell_watchers(self, nick_key: str, number: int, target: str) -> None:
         for client in self.monitor.watching(nick_key):
-            client.outbox.send(line(f"{number}", client.nick, target, source=self._server_name))
+            if not client.behind():  # (as in `tell`; `MONITOR S` shows how it is)
+                client.outbox.send(line(f"{number}", client.nick, target, source=self._server_name))
 
     def _remember(self, session: Session, name: str) -> None:
         host, realname = host_of(session.sender.ip), realname_of(session, name)

@@ -157,3 +157,15 @@ def test_nicks_cost_what_it_takes_to_check_them() -> None:
     assert " 731 " in ann.ask(f"MONITOR + {nicks}")[0]
     clock.advance(2)
     assert " 263 " in ann.ask(f"MONITOR + {nicks}")[0]
+
+
+def test_who_is_behind_is_not_sent_more_by_those_who_come_and_go(
+    chat: tuple[Router, Clock], ann: IrcWire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann.ask("MONITOR + bob")
+    monkeypatch.setattr(IrcProtocol, "behind", lambda client: True)
+    User(chat[0], "bob").leave()
+    assert ann.lines() == []
+    monkeypatch.undo()
+    User(chat[0], "bob")
+    assert ann.lines() == [":irc.lan 730 ann :bob!~u@10.0.0.1"]
