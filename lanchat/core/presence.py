@@ -10,7 +10,7 @@ from functools import partial
 from typing import Protocol, TypeAlias
 
 from lanchat.model.room import Room
-from lanchat.model.session import Session
+from lanchat.model.session import Role, Session
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.interfaces import Clock
 from lanchat.protocol.name_lists import fitting_names, names_and_more
@@ -45,6 +45,9 @@ class PresenceListener(Protocol):
 
     def away_changed(self, session: Session) -> None:
         """A user is away or back, as they said with this session; those in their rooms have been told."""
+
+    def role_changed(self, session: Session, before: Role) -> None:
+        """A session has another role now, and had this one; somebody else decided that."""
 
 
 class PresenceChanges:
@@ -152,6 +155,11 @@ class Presence:
         """Note that somebody said that they are away or back."""
         for listener in self.listeners:
             listener.away_changed(session)
+
+    def role_changed(self, session: Session, before: Role) -> None:
+        """Note that somebody else gave a session another role, or took away the one that it had `before`."""
+        for listener in self.listeners:
+            listener.role_changed(session, before)
 
     def in_room(self, room: Room, event: str, name: str) -> None:
         """Note that somebody "joined" or "left" a room, which is told to those in it with the caps `presence` and `room`.

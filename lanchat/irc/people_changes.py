@@ -103,6 +103,12 @@ class PeopleChanges:
         watchers = (one for one in self._watching(session, "away-notify") if one not in in_rooms)
         self.tell(session, _away_line(session, session.away), watchers)
 
+    def role_changed(self, session: Session, before: Role) -> None:
+        """Tell the client of a session that its user is an operator now, or is none any more (RFC 2812, 3.1.5)."""
+        client, is_one = self.clients.get(session), session.role is Role.OPERATOR
+        if client is not None and is_one is not (before is Role.OPERATOR):
+            client.outbox.send(line("MODE", client.nick, "+o" if is_one else "-o", source=self._server_name))
+
     def counted(self) -> Counted:
         """The numbers of people; if there are many, as they were within the last second, as every newcomer is told them."""
         online, now = self._chat.online, self._chat.clock.seconds()

@@ -10,9 +10,12 @@ from lanchat.model.session import Account, Role, Session
 class BorrowedRights:
     """The sessions whose users gave the password of another account, to do what it may (`Session.oper`)."""
 
-    def __init__(self, tell: Callable[[Session, str], None]) -> None:
-        """`tell` is called with a session that loses the rights it had, and what its user is told of that."""
-        self._tell = tell
+    def __init__(self, tell: Callable[[Session, str], None], role_changed: Callable[[Session, Role], None]) -> None:
+        """`tell` is called with a session that loses the rights it had, and what its user is told of that.
+
+        `role_changed` is called with a session whose role is another one now, without its asking, and the role that it had.
+        """
+        self._tell, self._role_changed = tell, role_changed
         self._sessions: set[Session] = set()
 
     def begin(self, session: Session, account: Account) -> None:
@@ -30,7 +33,9 @@ class BorrowedRights:
     def end_all(self, account: Account) -> None:
         """Let no session have the rights of an account that is not its own, and tell those that had them."""
         for session in self._with(account):
+            before = session.role
             self.end(session)
+            self._note_role(session, before)
             self._tell(session, f"You have the rights of {account.name.shown} no longer.")
 
     def role_changed(self, account: Account) -> None:
@@ -38,7 +43,13 @@ class BorrowedRights:
         if account.role < Role.MODERATOR:
             self.end_all(account)
         for session in (*account.sessions, *self._with(account)):
+            before = session.role
             session.update_role()
+            self._note_role(session, before)
+
+    def _note_role(self, session: Session, before: Role) -> None:
+        if session.role is not before:
+            self._role_changed(session, before)
 
     def _with(self, account: Account) -> list[Session]:
         return [session for session in self._sessions if session.oper is account]

@@ -39,6 +39,10 @@ class Listener:
         """Somebody is away or back."""
         self.told.append(("away", session.name.shown, session.away))
 
+    def role_changed(self, session: Session, before: Role) -> None:
+        """Somebody has another role."""
+        self.told.append(("role", session.name.shown, before, session.role))
+
     def _in(self, rooms: Collection[Room]) -> list[str]:
         return [room.name for room in rooms]
 

@@ -77,3 +77,19 @@ def test_others_read_who_disconnected_somebody_and_why(chat: tuple[Router, Clock
         ":bob!~bob@10.0.0.7 QUIT :Killed (boss (spam (again)))",
         ":cat!~cat@10.0.0.7 QUIT :Killed (boss)",
     ]
+
+
+def test_who_becomes_an_operator_or_is_none_any_more_reads_a_mode(chat: tuple[Router, Clock]) -> None:
+    cat, ann, boss = person(chat[0], "cat", Role.USER), IrcWire(*chat, "ann"), chat[0].chat.account_of("boss")
+    cat.leave()
+    own = IrcWire(*chat)
+    own.ask(f"PASS cat:{SECRET}", "NICK cat", "USER x 0 * :X")
+    ann.ask(f"OPER boss {SECRET}")
+    rights, account = chat[0].chat.borrowed_rights, chat[0].chat.account_of("cat")
+    boss.role = Role.GUEST
+    rights.role_changed(boss)
+    assert ann.lines() == [":irc.lan MODE ann -o", ":irc.lan NOTICE ann :You have the rights of boss no longer."]
+    for role, told in ((Role.OPERATOR, ["+o"]), (Role.OPERATOR, []), (Role.MODERATOR, ["-o"]), (Role.USER, [])):
+        account.role = role
+        rights.role_changed(account)
+        assert own.lines() == [f":irc.lan MODE cat {letters}" for letters in told]
