@@ -125,6 +125,12 @@ def _left(client: IrcClient, x: ServerX) -> bool:
     return not names
 
 
+def _name(client: IrcClient, x: ServerX) -> bool:
+    """Note that somebody has the name of one whose QUIT was told, and can be told to quit under it again."""
+    client.gone = tuple(name for name in client.gone if name != x.text)
+    return False
+
+
 def _banned(client: IrcClient, x: ServerX) -> bool:
     if not _is_own(client, x, "MODE"):
         return False
@@ -192,4 +198,5 @@ _SPECIAL: dict[str, _Special] = {
     events.RENAMED: _renamed,
     events.CLOSED: _closed,
     events.AWAY: _away,
+    events.NAME: _name,
 }

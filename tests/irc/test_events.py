@@ -83,6 +83,13 @@ def test_who_is_gone_quits_once_however_many_rooms_are_shared(chat: tuple[Router
         assert line.endswith(f" QUIT :{message}")
 
 
+def test_who_takes_the_name_of_somebody_who_is_gone_is_told_to_quit_too(chat: tuple[Router, Clock], ann: IrcWire) -> None:
+    for command in ("JOIN #ops", "NICK bob"):
+        wire = IrcWire(*chat, "bob" if command[:4] == "JOIN" else "cat")
+        wire.ask("JOIN #ops", command, "QUIT :bye")
+    assert [line.split(" ")[1] for line in ann.lines()] == ["JOIN", "QUIT", "JOIN", "NICK", "QUIT"]
+
+
 def test_who_is_taken_out_is_kicked(chat: tuple[Router, Clock], ann: IrcWire) -> None:
     bob, cat = client(chat, "bob"), client(chat, "cat")
     for wire in (ann, bob, cat):
