@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from lanchat.gateways.json_protocol import ChatProtocol
 from lanchat.gateways.telnet import TelnetProtocol
 from lanchat.irc.message import MAX_LINE
+from lanchat.model.room_rules import ANYONE
 from tests.fakes import Wire, make_router
 from tests.irc.wire import IrcWire
 
@@ -50,6 +51,8 @@ TEXTS = ["hi", "h\u00e9 \u4e2d \U0001f600", '}{"\\', " padded ", "/list", "x" * 
 #: How a message in IRC begins; a line that can't be longer, so that the next one goes on; and what programs say by themselves.
 SAID = re.compile(r":(?P<sender>[^!]+)![^ ]+@10\.0\.0\.7 (?P<command>PRIVMSG|NOTICE) (?P<to>[^ ]+) :(?P<text>.*)", re.DOTALL)
 FULL, PING = 500, ":irc.lan PING irc.lan"
+#: The room of IRC clients: the first who joins makes it, and it ends with the last one who leaves.
+ROOM = "#room"
 
 KINDS = st.sampled_from(["classic", "unframed", "silent", "glued", "capable", "telnet", "irc", "irc"])
 NAMES = st.sampled_from(sorted(SPELT)) | st.sampled_from([name for name in SPELT if SPELT[name].look == "scope"])
@@ -148,7 +151,11 @@ class Chat(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.router, self.clock = make_router()
-        self.router.chat.limits.set("renames", "off")
+        for limit in ("renames", "creations", "decided"):
+            self.router.chat.limits.set(limit, "off")
+        self.router.chat.rooms_by = ANYONE
+        self.in_room: dict[Far, None] = {}
+        self.owners: set[Far] = set()
         self.here: dict[str, Far] = {}  # the model, by key
         self.closing: list[Far] = []
         self.wires: list[Wire] = []
@@ -356,6 +363,8 @@ class Chat(RuleBasedStateMachine):
             far.name = name
             self.here[name.key] = far
             far.told(f"You are called {name.shown} now.", "ok", cid, "NICK")
+            if far in self.in_room:
+                self.others_read(far, "NICK")
 
     @precondition(lambda self: any(far.kind not in ("telnet", "irc") for far in self.here.values()))
     @rule(who=WHO, cut=CUTS)
@@ -397,11 +406,91 @@ class Chat(RuleBasedStateMachine):
         no_json = bad in (b"junk", b"\xff")
         far.told("That is not JSON in UTF-8, so nothing was done. ..." if no_json else "That is not a packet: ...", "fail")
 
+    # The room of IRC clients.
+
+    def someone_of_irc(self, who: int) -> Far:
+        """One of those here who speak IRC."""
+        can = [far for far in self.here.values() if far.kind == "irc"]
+        return can[who % len(can)]
+
+    def others_read(self, far: Far, *shown: str) -> None:
+        """The others in the room should be shown this: a command, or the three parts of a message."""
+        for other in self.in_room:
+            if other is not far:
+                other.expected.append(shown)
+
+    def out_of_room(self, far: Far, told: str) -> None:
+        """Somebody is not in the room any more, and the others in it should be told so with this command."""
+        if far in self.in_room:
+            del self.in_room[far]
+            self.owners.discard(far)
+            self.others_read(far, told)
+
+    @precondition(lambda self: any(far.kind == "irc" for far in self.here.values()))
+    @rule(who=WHO, cut=CUTS)
+    def join(self, who: int, cut: int) -> None:
+        """Somebody enters the room, and has made it if nobody is there; who is there already reads nothing."""
+        far = self.someone_of_irc(who)
+        far.send(f"JOIN {ROOM}".encode(), cut)
+        if far in self.in_room:
+            return
+        if not self.in_room:
+            self.owners.add(far)
+        self.in_room[far] = None
+        far.told("", "", "", "JOIN", "353", "366")
+        self.others_read(far, "JOIN")
+
+    @precondition(lambda self: any(far.kind == "irc" for far in self.here.values()))
+    @rule(who=WHO, cut=CUTS)
+    def part(self, who: int, cut: int) -> None:
+        """Somebody leaves the room."""
+        far = self.someone_of_irc(who)
+        far.send(f"PART {ROOM} :enough".encode(), cut)
+        far.told("", "", "", "PART" if far in self.in_room else "442" if self.in_room else "403")
+        self.out_of_room(far, "PART")
+
+    @precondition(lambda self: any(far.kind == "irc" for far in self.here.values()))
+    @rule(who=WHO, text=WORDS, cut=CUTS)
+    def room_message(self, who: int, text: str, cut: int) -> None:
+        """A word to those in the room, from one of them or an outsider."""
+        far, text = self.someone_of_irc(who), text[:SURE_TO_FIT]
+        far.send(f"PRIVMSG {ROOM} :{text}".encode(), cut)
+        if far in self.in_room:
+            self.others_read(far, text, far.name.shown, ROOM)
+        else:
+            far.told("", "", "", "404" if self.in_room else "403")
+
+    @precondition(lambda self: any(far.kind == "irc" for far in self.here.values()))
+    @rule(who=WHO, number=WHO, cut=CUTS)
+    def kick(self, who: int, number: int, cut: int) -> None:
+        """Somebody takes another out of the room, if it may; nobody takes out themselves."""
+        can = [*self.owners, *(far for far in self.here.values() if far.kind == "irc")]
+        names = [*(one.name.shown for one in self.in_room), *SPELT]
+        far, whom = can[who % len(can)], names[number % len(names)]
+        other = self.here.get(SPELT[whom].key if whom in SPELT else whom.lower())
+        far.send(f"KICK {ROOM} {whom}".encode(), cut)
+        if not self.in_room:
+            far.told("", "", "", "403")
+        elif far not in self.in_room:
+            far.told("", "", "", "442")
+        elif far not in self.owners:
+            far.told("", "", "", "482")
+        elif other is None:
+            far.told("", "", "", "401")
+        elif other not in self.in_room:
+            far.told("", "", "", "441")
+        elif other is far:
+            far.told("", "", "", "482")
+        else:
+            other.told("", "", "", "KICK")
+            self.out_of_room(other, "KICK")
+
     # Leaving.
 
     def forget(self, far: Far) -> None:
         """The model's end of a session."""
         del self.here[far.name.key]
+        self.out_of_room(far, "QUIT")
         self.closing.append(far)
 
     @precondition(lambda self: self.here)
@@ -423,6 +512,7 @@ class Chat(RuleBasedStateMachine):
         """A connection breaks."""
         far = self.someone(who)
         del self.here[far.name.key]
+        self.out_of_room(far, "QUIT")
         far.wire.lose()
 
     @precondition(lambda self: self.here)
