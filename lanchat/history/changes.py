@@ -14,6 +14,7 @@ from lanchat.history import pages
 from lanchat.history.pages import MAX_SEQ, MAX_TEXT, Page
 from lanchat.history.positions import Count, OfAccount, Places
 from lanchat.protocol.entry import COLUMNS, EDIT, NO_CONVERSATION, AccountId, Entry, Milliseconds, Seq, entry_from_row
+from lanchat.tables import files
 from lanchat.tables.recent import of_both
 
 #: How many reactions to one message are shown, at most: the first ones.
@@ -64,6 +65,7 @@ def fold(connection: Connection, entries: Iterable[Entry]) -> list[Entry]:
     entries = list(entries)
     seqs = [entry.seq for entry in entries if entry.about is None]
     said = {entry.seq: entry for entry in entries}
+    files.attach(connection, entries)
     reacted: dict[Seq, int] = {}
     for change in filter(None, map(entry_from_row, connection.execute(_NEWEST, {"seqs": json.dumps(seqs)}).fetchall())):
         entry = said[change.about or 0]

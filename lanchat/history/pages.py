@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from lanchat.history.positions import ALL, SAID, Count, Found, OfAccount, Places
 from lanchat.protocol.entry import COLUMNS, Entry, Seq, entry_from_row
 from lanchat.protocol.errors import Usage
+from lanchat.tables import files
 
 #: How many entries, and bytes of their texts, a page has at most. (One entry is always there in full.)
 MAX_PAGE = 200
@@ -183,6 +184,7 @@ def _page(connection: sqlite3.Connection, found: Found, size: Size, edge: int = 
     """A page of what was found. If the time was up before the end of the scan, the next page goes on there."""
     rows = (connection.execute(_ROW, (seq,)).fetchone() or _gone(seq) for seq in found.places)
     full = filled(rows, size, edge, wanted=lambda entry: found.places[entry.seq] == entry.conv)
+    files.attach(connection, full.entries)
     if found.stopped is not None and not full.more:
         full.more, full.edge = True, found.stopped
     return full

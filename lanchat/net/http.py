@@ -1,25 +1,113 @@
-"""HTTP/1.1 (RFC 9112) with bounded requests, for the ports of `--web` and `--http`: no bodies, short headers."""
+"""HTTP/1.1 (RFC 9112) with bounded requests, for the ports of `--web` and `--http`: short headers, and bodies only where asked.
+
+A body is refused when the headers are there, before any of it is read, unless the subclass of `BoundedChannel` takes it.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
+from urllib.parse import parse_qsl
 
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
 from twisted.web import http
 
-#: The largest request in bytes, and in header lines; there is no body.
+#: The most bytes of a request without its body, and the most lines of headers.
 MAX_BYTES, MAX_HEADERS = 8192, 64
-#: Status texts that Twisted lacks (RFC 9110, 15.5.20 and 15.5.22; RFC 6585, 4).
-_REASONS = {421: b"Misdirected Request", 426: b"Upgrade Required", 429: b"Too Many Requests"}
+#: Status texts that Twisted lacks (RFC 9110, 15.5.14, 15.5.20 and 15.5.22; RFC 6585, 4).
+_REASONS = {413: b"Content Too Large", 421: b"Misdirected Request", 426: b"Upgrade Required", 429: b"Too Many Requests"}
 #: Matches the beginning of a request: a method and a blank, if they are there already (RFC 9112, 2.2 and 3).
 _BEGINNING = re.compile(rb"(?:\r\n)*[A-Za-z-]*(?P<blank> |\r?\Z)")
+
+
+class Refusal(Exception):
+    """Why a request is refused: raised by what serves it, and answered with this status and a line of text."""
+
+    def __init__(self, code: int, text: str, **headers: str) -> None:
+        """`text` is for people, without a newline; the names of `headers` have `_` for `-`."""
+        super().__init__(text)
+        self.code = code
+        self.headers = {name.replace("_", "-").title(): headers[name] for name in headers}
+
+
+class Body(Protocol):
+    """What takes the body of a request."""
+
+    def write(self, data: bytes) -> None:
+        """Take a piece of it. Raises `Refusal` if it is too long, or nothing more of it is wanted; then no more comes."""
+
+    def abandon(self) -> None:
+        """Give it up: the connection has ended, or the request was refused, before all of it came."""
+
+
+class GatheredBody:
+    """A short body, which is kept in memory."""
+
+    def __init__(self, most: int) -> None:
+        """`most` is how many bytes it may have."""
+        self._most = most
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def write(self, data: bytes) -> None:
+        """Keep a piece. Raises `Refusal` if there are too many bytes."""
+        self._size += len(data)
+        if self._size > self._most:
+            raise Refusal(413, f"That is too long: at most {self._most} bytes are taken here.")
+        self._pieces.append(data)
+
+    def abandon(self) -> None:
+        """Forget the pieces."""
+        self._pieces.clear()
+
+    @property
+    def content(self) -> bytes:
+        """All that came."""
+        return b"".join(self._pieces)
 
 
 class BoundedRequest(http.Request):
     """One request. A subclass answers it in `process`, with `respond`."""
 
     channel: Any  # a `BoundedChannel`; None after it has closed
+    #: What takes its body; None if it has none.
+    body: Body | None = None
+    #: Whether all of it has come.
+    complete = False
+
+    def gotLength(self, length: int | None) -> None:
+        """Do nothing, where Twisted makes a place in memory or on the disk for a body of any size."""
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Hand a piece of the body to what takes it; what it refuses is answered, and nothing more is read."""
+        if self.body is not None and not self.channel.closing:
+            try:
+                self.body.write(data)
+                self.channel.body_received()
+            except Refusal as refusal:
+                self.channel.refuse(self, refusal)
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """Serve the request, of which everything is there, without parsing forms of any size, as Twisted does."""
+        self.method, self.uri, self.clientproto = command, path, version
+        self.path = path.partition(b"?")[0]
+        self.complete = True
+        if not self.channel.closing:
+            self.process()
+
+    def abandon(self) -> None:
+        """Give its body up, if there is one of which not all has come."""
+        if self.body is not None and not self.complete:
+            self.body.abandon()
+
+    def query(self) -> dict[str, str]:
+        """What is behind the `?`, decoded (the first value of each name)."""
+        found: dict[str, str] = {}
+        for name, value in parse_qsl(self.uri.partition(b"?")[2].decode("latin-1"), keep_blank_values=True, errors="replace"):
+            found.setdefault(name, value)
+        return found
 
     def values(self, header: bytes) -> list[str]:
         """The values of a header, which may be any bytes and need not be UTF-8 (RFC 9110, 5.5)."""
@@ -42,7 +130,7 @@ class BoundedRequest(http.Request):
 
 
 class BoundedChannel(http.HTTPChannel):
-    """A connection on which requests come, each of at most `MAX_BYTES` and `MAX_HEADERS`, and without a body.
+    """A connection on which requests come, each of at most `MAX_BYTES` and `MAX_HEADERS` and the body that is wanted.
 
     While the client does not read an answer, its next request is not served, however many it sends (pipelining).
     """
@@ -56,11 +144,46 @@ class BoundedChannel(http.HTTPChannel):
     timeOut = None  # noqa: N815 (as above; ours is not extended by each byte that comes)
 
     def allHeadersReceived(self) -> None:
-        """Answer the request, or refuse it if it has a body."""
-        if self.length == 0:
-            super().allHeadersReceived()
-        else:
-            self.reject(b"413 Content Too Large")
+        """Go on with the request, or refuse it before its body comes (and before the client is told to send it: Expect)."""
+        request = self.requests[-1]
+        if self.length != 0:
+            request.method, request.uri, request.clientproto = self._command, self._path, self._version
+            request.path = self._path.partition(b"?")[0]
+            try:
+                request.body = self.take_body(request, self.length)
+            except Refusal as refusal:
+                self.refuse(request, refusal)
+                return
+        super().allHeadersReceived()
+
+    def take_body(self, request: Any, length: int | None) -> Body:
+        """What takes the body of a request, of which the headers are there. Raises `Refusal` if none is wanted.
+
+        `length` is in bytes; None if the client does not know it yet (chunked).
+        """
+        raise Refusal(413, "Nothing can be sent here.")
+
+    def body_received(self) -> None:
+        """Note that some of a body came."""
+
+    def refuse(self, request: Any, refusal: Refusal) -> None:
+        """Answer a request of which not all has come with why it is refused, and close. What still comes is not served."""
+        request.abandon()
+        reason = _REASONS.get(refusal.code) or http.RESPONSES.get(refusal.code, b"")
+        told = f"{refusal}\n".encode()
+        headers = {"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff", **refusal.headers}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        self.transport.write(
+            b"HTTP/1.1 %d %b\r\n%bConnection: close\r\nContent-Length: %d\r\n\r\n%b"
+            % (refusal.code, reason, lines.encode(), len(told), told)
+        )
+        self.loseConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Give up the body that was coming, as the connection has ended."""
+        for request in self.requests:
+            request.abandon()
+        super().connectionLost(reason)
 
     def dataReceived(self, data: bytes) -> None:
         """Pass the data on, or refuse it at once if it is another protocol, whose first line might never end for HTTP."""

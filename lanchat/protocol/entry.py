@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from lanchat.protocol.files import FileInfo
+
 #: The key of a conversation in the log, such as "r7" (see `Entry.conv`).
 ConversationId: TypeAlias = str
 #: The number of an account in the database.
@@ -27,6 +29,8 @@ SUM = COLUMNS.index("sum")
 #: The kinds of messages (`Entry.kind`) that are no ordinary ones: one that needs no answer; what somebody does, as in "ann
 #: waves"; and one that needs no answer from a sender that is no session (`lanchat.core.bots`).
 NOTICE, ACTION, BOT = "notice", "action", "bot"
+#: The kind of a message that a file goes with (`Entry.file`); its text is what the sender says of it, or else its name.
+FILE = "file"
 #: What was done with a room (`lanchat.protocol.events`); `Entry.about` is `NOTHING`.
 EVENT, NOTHING = "event", 0
 #: A change of the message with the sequence number `Entry.about`: a new text, its withdrawal, or a reaction to it.
@@ -53,7 +57,7 @@ class Entry(msgspec.Struct, gc=False):
 
     #: The conversation: "r7" is a room, "p3x8" two accounts, "g3xbob" an account and a guest.
     conv: ConversationId
-    #: The sender's account; None for a guest.
+    #: The sender's account; None for a guest or the server; a webhook's number with a minus, such as -3.
     author: AccountId | None
     name: str
     ip: str
@@ -84,6 +88,8 @@ class Entry(msgspec.Struct, gc=False):
     mentions: tuple[AccountId, ...] = ()
     #: What it carries for the clients of those who are online (`lanchat.protocol.tags`). It is never stored.
     tags: dict[str, str] | None = None
+    #: The file that goes with it, if its kind is `FILE`. It is stored in a table of its own (`lanchat.tables.files`).
+    file: FileInfo | None = None
     #: The reason for a withdrawal, for those who are online. It is never stored.
     why: str = ""
     #: On a page, what became of a message that was said (`lanchat.history.changes`): when it was edited last, and who reacted,

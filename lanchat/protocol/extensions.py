@@ -100,6 +100,8 @@ class ServerX(_CommonX, omit_defaults=True, rename={"self_": "self"}, gc=False):
     edited: str | None = None
     reactions: dict[str, list[str]] | None = None
     snippet: str | None = None
+    # The file that goes with a message (docs/protocol.md, "Files").
+    file: dict[str, Any] | None = None
     # Of a read marker: when the last message was said up to there.
     at: str | None = None
 

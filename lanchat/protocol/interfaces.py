@@ -27,6 +27,9 @@ class DelayedCall(Protocol):
     def active(self) -> bool:
         """Whether the call has neither been made nor been cancelled."""
 
+    def reset(self, seconds_from_now: float) -> None:
+        """Make the call so many seconds from now instead; only allowed while it is `active`."""
+
 
 class Clock(Protocol):
     """A clock with timers (the part of `twisted.internet.interfaces.IReactorTime` that is used).

@@ -60,6 +60,17 @@ LIMITS = {
     "ranks": Limit(1_000, "accounts with a rank in one room", "no more can be given one"),
     "renames": Limit(20, "changes of name in an hour by one guest", "the guest keeps its name for now"),
     "notices": Limit(10, "messages a second from one bot", "the bot is told to wait"),
+    "file": Limit(50_000_000, "bytes of one file", "it is refused before it is sent"),
+    "account-files": Limit(
+        1_000_000_000, "bytes of all files of one account, or one address without an account", "no more can be sent"
+    ),
+    "files": Limit(10_000_000_000, "bytes of all files", "no more can be sent"),
+    "free-disk": Limit(1_000_000_000, "bytes of free disk that files leave", "no more can be sent"),
+    "uploads": Limit(20, "files being sent at the same time", "another one must wait"),
+    "address-uploads": Limit(4, "files being sent at the same time from one address, except loopback", "another one must wait"),
+    "upload-idle": Limit(30, "seconds without a byte of a file being sent", "it is given up, and the connection is closed"),
+    "hooks": Limit(20, "webhooks of one room", "no more can be made there"),
+    "streams": Limit(100, "streams of messages open at the same time for one account", "no more can be opened"),
     "sanctions": Limit(10_000, "server-wide bans and mutes, plus the same number in rooms", "no more can be made"),
     "room-sanctions": Limit(100, "bans and mutes in one room", "no more can be made there"),
     "masks": Limit(20, "bans and mutes by mask in one room, or on the server", "no more can be made there"),
@@ -69,7 +80,7 @@ LIMITS = {
     "bad": Limit(100, "bad packets within 10 s", "the session is told, and closed"),
 }
 #: Limits that may be fractions, as they are rates or times; all others are whole numbers.
-FRACTIONAL = frozenset({"opens", "requests", "logins", "notices", "packets", "bytes", "opening"})
+FRACTIONAL = frozenset({"opens", "requests", "logins", "notices", "packets", "bytes", "opening", "upload-idle"})
 #: Bytes that are added to the size of each read, as handling a read costs time however short it is. Under TLS a read is a
 #: record, which may be empty.
 READ_OVERHEAD = 256

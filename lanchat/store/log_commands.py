@@ -34,6 +34,8 @@ from lanchat.tables.accounts import (
     SetPassword,
     SetRole,
 )
+from lanchat.tables.files import NoteUnlinked
+from lanchat.tables.hooks import AddHook, ChangeHook, ForgetUndelivered, MoveHook, NoteHooksUsed, RemoveHook
 from lanchat.tables.log_command import LogCommand
 from lanchat.tables.ranks import SetRank
 from lanchat.tables.read_markers import MoveMarkers, SetMuted
@@ -83,6 +85,13 @@ COMMANDS: tuple[type[LogCommand[Any]], ...] = (
     AddSanction,
     RemoveSanctions,
     RemoveEndedSanctions,
+    NoteUnlinked,
+    AddHook,
+    ChangeHook,
+    RemoveHook,
+    NoteHooksUsed,
+    MoveHook,
+    ForgetUndelivered,
     BeginSweep,
     RemoveMessages,
     BeginErasure,

@@ -15,7 +15,7 @@ from lanchat.protocol.entry import COLUMNS, NO_CONVERSATION, ConversationId, Ent
 from lanchat.store import schema, timeline, word_index
 from lanchat.store.duplicates import digest
 from lanchat.store.timeline import Age, Timeline
-from lanchat.tables import read_markers, recent
+from lanchat.tables import files, read_markers, recent
 from lanchat.tables.log_command import LogCommand
 from lanchat.tables.recent import newest_seq, of_both
 
@@ -106,6 +106,7 @@ def remove_rows(connection: Connection, seqs: Sequence[Seq], once: str, values: 
     repeats = connection.execute(f"{_REPEATS} WHERE {_THOSE} AND {once}", asked).fetchall()
     removed = connection.execute(f"DELETE FROM kept WHERE {_THOSE}", asked).rowcount  # noqa: S608 (our own words)
     read_markers.remove_mentions(connection, "SELECT value FROM json_each(:seqs)", asked)
+    files.forget(connection, seqs)
     if repeats:  # inserted anew: a row that is made smaller in its place would leave the pages of the file as they are
         _add_emptied(connection, repeats)
     word_index.add(connection, f"{_ALIKE} AND {word_index.INDEXED}", {**asked, **word_index.indexed_range(connection)})

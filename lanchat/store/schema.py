@@ -1,4 +1,4 @@
-"""The schema of the database: its tables, and the steps from each version to the next (docs/keeping.md, "Upgrades")."""
+"""The schema of the database: upgrades from each version to the next (docs/keeping.md, "Upgrades"), and checks of a file."""
 
 from __future__ import annotations
 
@@ -13,101 +13,16 @@ from pathlib import Path
 from sqlite3 import Connection, connect
 
 from lanchat.protocol.packet import visible
+from lanchat.store import schema_steps
 from lanchat.system.private_files import give_to_owner
 
 #: The `application_id` in the header of the file, which tells that it is lanchat's ("lanc").
 APPLICATION_ID = 0x6C616E63
+#: The SQL that makes version n + 1 of version n.
+STEPS = schema_steps.STEPS
 #: The suffixes of the files that SQLite has beside a database. All but the first may hold committed data.
 BESIDE = ("-shm", "-wal", "-journal")
 
-_ENTRIES = """(
-        seq INTEGER PRIMARY KEY AUTOINCREMENT, ts INTEGER NOT NULL, conv TEXT NOT NULL, author INTEGER, name TEXT NOT NULL,
-        ip TEXT NOT NULL, target TEXT NOT NULL, msg TEXT NOT NULL, re TEXT, cid TEXT, sum INTEGER NOT NULL)"""
-_ONCE = "cid IS NOT NULL AND author IS NOT NULL"
-# The log is two tables (`lanchat.tables.recent`). An (author, cid) must not be in both: the trigger checks that, as part of the
-# one statement that inserts all messages of a batch.
-_VERSION_1 = f"""
-    CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-    CREATE TABLE accounts(
-        id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, key TEXT NOT NULL UNIQUE, role INTEGER NOT NULL,
-        password TEXT NOT NULL, created INTEGER NOT NULL);
-    CREATE TABLE tokens(
-        hash BLOB PRIMARY KEY, account INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE, created INTEGER NOT NULL
-    ) WITHOUT ROWID;
-    CREATE TABLE devices(
-        account INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE, name TEXT NOT NULL, cursor INTEGER NOT NULL,
-        online INTEGER NOT NULL, seen INTEGER NOT NULL, PRIMARY KEY(account, name)) WITHOUT ROWID;
-    CREATE TABLE rooms(
-        id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, key TEXT NOT NULL UNIQUE, topic TEXT NOT NULL DEFAULT '',
-        private INTEGER NOT NULL DEFAULT 0, owner INTEGER REFERENCES accounts ON DELETE SET NULL, created INTEGER NOT NULL);
-    CREATE TABLE members(
-        account INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE, conv TEXT NOT NULL, since INTEGER NOT NULL,
-        PRIMARY KEY(account, conv)) WITHOUT ROWID;
-    CREATE TABLE invitations(
-        room INTEGER NOT NULL REFERENCES rooms ON DELETE CASCADE,
-        account INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE,
-        PRIMARY KEY(room, account)) WITHOUT ROWID;
-    CREATE TABLE sanctions(
-        id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, room INTEGER REFERENCES rooms ON DELETE CASCADE,
-        target TEXT NOT NULL, until INTEGER, reason TEXT NOT NULL, by_name TEXT NOT NULL, at INTEGER NOT NULL);
-    CREATE TABLE kept{_ENTRIES};
-    CREATE INDEX kept_conv ON kept(conv, seq);
-    CREATE UNIQUE INDEX kept_cid ON kept(author, cid) WHERE {_ONCE};
-    CREATE TABLE fresh{_ENTRIES};
-    CREATE INDEX fresh_conv ON fresh(conv, seq);
-    CREATE UNIQUE INDEX fresh_cid ON fresh(author, cid) WHERE {_ONCE};
-    CREATE TRIGGER fresh_once BEFORE INSERT ON fresh WHEN new.cid IS NOT NULL AND new.author IS NOT NULL BEGIN
-        SELECT RAISE(ABORT, 'it is kept already') FROM kept WHERE author = new.author AND cid = new.cid AND {_ONCE};
-    END;
-    CREATE VIEW log AS SELECT * FROM kept UNION ALL SELECT * FROM fresh;
-    CREATE VIRTUAL TABLE words USING fts5(
-        msg, name, conv, content='kept', content_rowid='seq', tokenize='unicode61 remove_diacritics 2');
-"""  # noqa: S608 (our own words)
-# In this index of words, marks on a letter are part of the word. The old index can't be converted: everything that was in it is
-# indexed anew while the server runs (`lanchat.store.word_index`).
-_VERSION_2 = """
-    DROP TABLE words;
-    CREATE VIRTUAL TABLE words USING fts5(
-        msg, name, conv, content='kept', content_rowid='seq',
-        tokenize="unicode61 remove_diacritics 0 categories 'L* N* Co M*'");
-    INSERT OR REPLACE INTO meta SELECT 'unindexed', value FROM meta WHERE name = 'indexed';
-    UPDATE sanctions SET by_name = 'the operator'
-        WHERE by_name = 'operator' AND NOT EXISTS (SELECT 1 FROM accounts WHERE key = 'operator');
-"""
-# Entries of other kinds than ordinary messages (`lanchat.protocol.entry.Entry.kind`), what was read and who is mentioned, and
-# the ranks and rules of rooms. What was delivered to an account before counts as read by it.
-_VERSION_3 = """
-    ALTER TABLE kept ADD COLUMN kind TEXT;
-    ALTER TABLE kept ADD COLUMN about INTEGER;
-    ALTER TABLE fresh ADD COLUMN kind TEXT;
-    ALTER TABLE fresh ADD COLUMN about INTEGER;
-    DROP INDEX kept_conv;
-    CREATE INDEX kept_conv ON kept(conv, seq, about);
-    DROP INDEX fresh_conv;
-    CREATE INDEX fresh_conv ON fresh(conv, seq, about);
-    CREATE INDEX kept_about ON kept(about, seq) WHERE about > 0;
-    CREATE INDEX fresh_about ON fresh(about, seq) WHERE about > 0;
-    CREATE TABLE mentions(
-        account INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE, conv TEXT NOT NULL, seq INTEGER NOT NULL,
-        PRIMARY KEY(account, conv, seq)) WITHOUT ROWID;
-    CREATE INDEX mentions_seq ON mentions(seq);
-    ALTER TABLE members ADD COLUMN read INTEGER NOT NULL DEFAULT 0;
-    ALTER TABLE members ADD COLUMN muted INTEGER NOT NULL DEFAULT 0;
-    UPDATE members SET read = coalesce(
-        (SELECT max(cursor) FROM devices WHERE account = members.account AND typeof(cursor) = 'integer'), 0);
-    ALTER TABLE accounts ADD COLUMN away TEXT NOT NULL DEFAULT '';
-    ALTER TABLE rooms ADD COLUMN topic_by TEXT NOT NULL DEFAULT '';
-    ALTER TABLE rooms ADD COLUMN topic_at INTEGER NOT NULL DEFAULT 0;
-    ALTER TABLE rooms ADD COLUMN rules TEXT NOT NULL DEFAULT '{}';
-    UPDATE rooms SET rules = '{"secret":true}' WHERE private != 0;
-    CREATE TABLE ranks(
-        room INTEGER NOT NULL REFERENCES rooms ON DELETE CASCADE,
-        account INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE, rank INTEGER NOT NULL,
-        PRIMARY KEY(room, account)) WITHOUT ROWID;
-    INSERT INTO ranks SELECT id, owner, 3 FROM rooms WHERE owner IN (SELECT id FROM accounts);
-"""
-#: The SQL that makes version n + 1 of version n; version 0 is an empty file. A step is never changed after its release.
-STEPS = (_VERSION_1, _VERSION_2, _VERSION_3)
 #: Tables that SQLite makes for itself. Their SQL may differ between versions of SQLite; it can't hold anything that is run.
 _OF_SQLITE = re.compile(r"CREATE TABLE (?:'words_\w+'|sqlite_\w+)\([\w ,()]*\)(?: WITHOUT ROWID)?")
 #: Of these, the tables that are there only after an ANALYZE.

@@ -27,6 +27,7 @@ from lanchat.protocol.errors import NotStored
 from lanchat.store import changes
 from lanchat.store.background import BackgroundWork
 from lanchat.store.duplicates import Duplicates
+from lanchat.tables import files
 from lanchat.tables.log_command import LocalTask, LogCommand
 from lanchat.tables.recent import newest_seq
 
@@ -194,7 +195,9 @@ class Writer:
                 for entry in run:
                     changes.add(self._connection, entry, self._insert)
             else:
-                self._add_kept(list(run))
+                said = list(run)
+                self._add_kept(said)
+                files.insert(self._connection, said)
 
     def _add_kept(self, entries: list[Entry]) -> None:
         rest: list[Entry] = []

@@ -25,6 +25,7 @@ Row: TypeAlias = tuple[Any, ...]
 _IN_NO_NAME = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _ROLES = frozenset({int(Role.USER), int(Role.MODERATOR), int(Role.OPERATOR)})
 _CONVERSATION = re.compile(r"r[0-9]{1,18}|p[0-9]{1,18}x[0-9]{1,18}|g[0-9]{1,18}x.+", re.DOTALL)
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _TARGET = re.compile(r"@[0-9]{1,18}|@.*[*?].*|[^@].*", re.DOTALL)
 #: The end of the year 9999, in seconds since the epoch; no later time can be written.
 _END_OF_TIME = 253_402_300_799
@@ -58,6 +59,10 @@ def _time(value: object) -> bool:
 
 def _conversation(value: object) -> bool:
     return isinstance(value, str) and _CONVERSATION.fullmatch(value) is not None
+
+
+def _digest(value: object) -> bool:
+    return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
 
 
 def _anything(value: object) -> bool:
@@ -108,11 +113,40 @@ COLUMNS: dict[str, dict[str, Callable[[object], bool]]] = {
         "by_name": _text,
         "at": _time,
     },
+    "files": {
+        "seq": _number,
+        "owner": _or_none(_number),
+        "address": _text,
+        "name": _text,
+        "type": _text,
+        "size": _number,
+        "digest": _digest,
+        "width": _number,
+        "height": _number,
+        "thumb": lambda value: value == "" or _digest(value),
+        "thumb_type": _text,
+        "thumb_size": _number,
+    },
+    "unlinked": {"digest": _digest},
+    "hooks": {
+        "id": _number,
+        "name": _name,
+        "key": _name,
+        "room": _number,
+        "secret": _bytes,
+        "url": _text,
+        "made_by": _text,
+        "made": _anything,
+        "used": _time,
+        "enabled": _number,
+        "position": _number,
+    },
+    "undelivered": {"hook": _number, "seq": _number, "at": _time, "why": _text},
 }
 #: Columns that refer to rows of another table. (The owner of a room may have been removed.)
-_WHOSE = {"account": "accounts", "room": "rooms"}
+_WHOSE = {"account": "accounts", "room": "rooms", "hook": "hooks"}
 #: Columns whose values are unique.
-_OWN = {"accounts": "key", "rooms": "key"}
+_OWN = {"accounts": "key", "rooms": "key", "hooks": "key"}
 
 
 def log_unusable(what: str) -> None:

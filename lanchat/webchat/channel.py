@@ -6,6 +6,8 @@ those (lanchat/gateways/websocket.py) and stays counted; that gateway notes its 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol
 from twisted.internet.protocol import Factory, connectionDone
@@ -20,11 +22,12 @@ from lanchat.gateways.factory import ChatFactory
 from lanchat.gateways.websocket_connection import WebSocketConnection
 from lanchat.net import sockets
 from lanchat.net.addresses import limit_key
-from lanchat.net.http import BoundedChannel
+from lanchat.net.http import Body, BoundedChannel, Refusal
 from lanchat.protocol.errors import ChatError
 from lanchat.protocol.limits import Buckets
 from lanchat.protocol.packet import SERVER, ServerPacket
 from lanchat.webchat.http import Request
+from lanchat.webchat.resources import Resource
 from lanchat.webchat.site import Site
 
 #: Seconds for one request: from the opening of the connection, or the end of the answer before, until the next one is answered;
@@ -46,6 +49,8 @@ class Channel(BoundedChannel):
     taken = 0
     _requests = _network_bytes = 0
     _websocket: WebSocketConnection | None = None
+    #: For how many seconds no byte may come of the body that comes now; None if the request as a whole has a deadline.
+    _idle_seconds: float | None = None
 
     def connectionMade(self) -> None:
         """Count the connection, and start its timeout. One that is one too many is closed, unless it may ask first."""
@@ -97,9 +102,27 @@ class Channel(BoundedChannel):
         request.setHeader(b"Connection", b"close")
         return False
 
+    def take_body(self, request: Request, length: int | None) -> Body:
+        """What takes the body of a request, and starts the deadline for it. Raises `Refusal`."""
+        self.note_address()
+        if self.closing or self.refusal is not None:
+            raise Refusal(503, str(self.refusal or "The connection is being closed."))
+        resource, _ = request.find_resource()
+        if resource is None:
+            return super().take_body(request, length)
+        body = resource.take_body(request, length)
+        self._idle_seconds = getattr(body, "idle_seconds", None)
+        self.body_received()
+        return body
+
+    def body_received(self) -> None:
+        """Note that some of a body came which may take long, so its deadline begins anew."""
+        if self._idle_seconds is not None and self._end.active():
+            self._end.reset(self._idle_seconds)
+
     def requestDone(self, request: http.Request) -> None:
         """Wait for the next request."""
-        self._network_bytes = 0
+        self._network_bytes, self._idle_seconds = 0, None
         if self._end.active() and not self.closing:
             self._end.cancel()
             self._end = self.factory.clock.callLater(REQUEST_SECONDS, self._timed_out)
@@ -141,6 +164,8 @@ class Channel(BoundedChannel):
 
     def networkReceived(self, cost: int) -> None:
         """Charge what came from the network for a request, also what has no content, such as empty records of TLS."""
+        if self._idle_seconds is not None:
+            return  # (its length is bounded by what takes it)
         self._network_bytes += cost
         if self._network_bytes > MAX_TAKEN:
             self.transport.abortConnection()
@@ -163,8 +188,15 @@ class WebchatFactory(Factory):
 
     noisy = False
 
-    def __init__(self, site: Site, websockets: ChatFactory, requests: Buckets, irc: ChatFactory | None = None) -> None:
-        """`requests` are those that each address may make.
+    def __init__(
+        self,
+        site: Site,
+        websockets: ChatFactory,
+        requests: Buckets,
+        irc: ChatFactory | None = None,
+        resources: Sequence[Resource] = (),
+    ) -> None:
+        """`requests` are those that each address may make; `resources` answer those that are not for the page.
 
         `websockets` makes the connections that requests turn into, and `irc` those for IRC clients, if these may come here.
         """
@@ -172,6 +204,7 @@ class WebchatFactory(Factory):
         self.requests = requests
         self.websockets = websockets
         self.irc = irc
+        self.resources = resources
         self.admission = websockets.admission
         self.clock = websockets.router.chat.clock
         #: Open connections that are not WebSockets.

@@ -14,9 +14,10 @@ from websockets.typing import Subprotocol
 
 from lanchat.gateways.factory import ChatFactory
 from lanchat.gateways.websocket_connection import SILENT
-from lanchat.net.http import BoundedRequest
+from lanchat.net.http import BoundedRequest, Refusal
 from lanchat.webchat.files import COMMON_HEADERS, TYPES, File
 from lanchat.webchat.hosts import is_same_origin
+from lanchat.webchat.resources import Resource
 from lanchat.webchat.site import Site
 
 #: The longest that a request waits for the rate of its address, in seconds; one that would wait longer is refused.
@@ -40,41 +41,59 @@ class Request(BoundedRequest):
         if channel.closing:
             return  # (it may not connect, and was told so)
         if channel.refusal is not None:
-            self._serve()
+            self._serve_or_refuse()
             return
         bucket, now = channel.factory.requests.of(channel.limit_key), channel.factory.clock.seconds()
         wait = bucket.wait(now, 1)
         if wait > MAX_WAIT:
             channel.persistent = False  # (what follows would only be refused, too)
             told = "Too many requests come from your address. Try again in a while."
-            self._tell(429, told, retry_after=str(round(wait)), connection="close")
+            # (To senders of webhooks 429 means that it is of no use to try again.)
+            code = 429 if self.body is None else 503
+            self.tell(code, told, retry_after=str(round(wait)), connection="close")
             return
         bucket.take(1, now)
         if wait:
-            channel.factory.clock.callLater(wait, self._serve)
+            channel.factory.clock.callLater(wait, self._serve_or_refuse)
         else:
-            self._serve()
+            self._serve_or_refuse()
 
-    def _serve(self) -> None:
+    def _serve_or_refuse(self) -> None:
         if self.channel is None or self.channel.closing:
             return  # (it has been closed while the request waited)
+        try:
+            self._serve()
+        except Refusal as refusal:
+            self.respond(refusal.code, f"{refusal}\n".encode(), {**_TEXT, **refusal.headers})
+
+    def _serve(self) -> None:
+        resource, host = self.find_resource()
+        if self._is_for_irc():
+            self._open_websocket(host, self.channel.factory.irc)
+        elif self.path == WEBSOCKET or self.path.startswith(WEBSOCKET + b"/"):
+            self._open_websocket(host, self.channel.factory.websockets)
+        elif self.channel.refusal is not None:
+            self.tell(503, str(self.channel.refusal))
+        elif resource is not None:
+            resource.answer(self)
+        elif self.method not in (b"GET", b"HEAD"):
+            self.tell(405, "GET and HEAD only.", allow="GET, HEAD")
+        else:
+            self._get(self.channel.factory.site, self.path.decode("latin-1"))
+
+    def find_resource(self) -> tuple[Resource | None, str]:
+        """The resource that the request is for, if any, and its host. Raises `Refusal` if it is not for this host."""
         hosts = self.values(b"Host")
         if absolute := _ABSOLUTE.match(self.path):
             hosts, self.path = [absolute[1].decode("latin-1")], self.path[absolute.end() :] or b"/"
         if len(hosts) != 1:
-            self._tell(400, "A request has one header Host.")
-        elif not self.channel.factory.site.hosts.is_ours(hosts[0]):
-            self._tell(421, "This server does not know itself by that name. Its operator can add it with --http-name NAME.")
-        elif self._is_for_irc():
-            self._open_websocket(hosts[0], self.channel.factory.irc)
-        elif self.path == WEBSOCKET or self.path.startswith(WEBSOCKET + b"/"):
-            self._open_websocket(hosts[0], self.channel.factory.websockets)
-        elif self.channel.refusal is not None:
-            self._tell(503, str(self.channel.refusal))
-        elif self.method not in (b"GET", b"HEAD"):
-            self._tell(405, "GET and HEAD only.", allow="GET, HEAD")
-        else:
-            self._get(self.channel.factory.site, self.path.decode("latin-1"))
+            raise Refusal(400, "A request has one header Host.")
+        factory = self.channel.factory
+        found = next((one for one in factory.resources if one.serves(self.method, self.path)), None)
+        if (found is None or found.own_names_only) and not factory.site.hosts.is_ours(hosts[0]):
+            told = "This server does not know itself by that name. Its operator can add it with --http-name NAME."
+            raise Refusal(421, told)
+        return found, hosts[0]
 
     def _get(self, site: Site, path: str) -> None:
         if path == "/server.json":
@@ -85,11 +104,11 @@ class Request(BoundedRequest):
         elif (file := site.files.get(path)) is not None:
             self._send(file)
         else:
-            self._tell(404, "There is nothing here. The chat page is at /")
+            self.tell(404, "There is nothing here. The chat page is at /")
 
     def _get_authority(self, site: Site, path: str) -> None:
         if (found := site.authority()) is None:
-            self._tell(404, "This server has no certificate authority of its own, so there is nothing to trust.")
+            self.tell(404, "This server has no certificate authority of its own, so there is nothing to trust.")
         elif path == "/trust":
             self._send(found.page)
         else:
@@ -108,7 +127,7 @@ class Request(BoundedRequest):
         else:
             self.respond(200, body, headers)
 
-    def _tell(self, code: int, text: str, **headers: str) -> None:
+    def tell(self, code: int, text: str, **headers: str) -> None:
         """Answer with a text for people; the names of `headers` have `_` for `-`."""
         self.respond(code, f"{text}\n".encode(), {**_TEXT, **{name.replace("_", "-"): headers[name] for name in headers}})
 
@@ -126,12 +145,12 @@ class Request(BoundedRequest):
         WebSocket, as a browser shows a page nothing else of why it is closed.
         """
         if not all(is_same_origin(origin, host) for origin in self.values(b"Origin")):
-            self._tell(403, "A page of another site can't open a connection here.")
+            self.tell(403, "A page of another site can't open a connection here.")
         elif (response := self._handshake()).status_code == 101:
             self.channel.become_websocket(response, gateway)
         else:
             told = "This is a WebSocket. The chat page is at /"
-            self._tell(426, told, upgrade="websocket", connection="upgrade", sec_websocket_version="13")
+            self.tell(426, told, upgrade="websocket", connection="upgrade", sec_websocket_version="13")
 
     def _handshake(self) -> Response:
         headers = Headers(

@@ -22,13 +22,14 @@ from twisted.python.failure import Failure
 from lanchat.model.names import parse, stored_name
 from lanchat.model.room_rules import Rank, RoomRules
 from lanchat.model.session import Role
-from lanchat.protocol.entry import ACTION, COLUMNS, EDIT, EVENT, GONE, REACT, WITHDRAW, Entry
+from lanchat.protocol.entry import ACTION, COLUMNS, EDIT, EVENT, FILE, GONE, REACT, WITHDRAW, Entry
 from lanchat.protocol.events import RoomEvent
+from lanchat.protocol.files import ANY_TYPE, FileInfo
 from lanchat.store import erasure, message_removal, word_index
 from lanchat.store.log_commands import COMMANDS
 from lanchat.store.timeline import DAY_MS, Age
 from lanchat.store.writing import Job
-from lanchat.tables import accounts, read_markers, recent, room_rules, rooms, sanctions
+from lanchat.tables import accounts, files, hooks, read_markers, recent, room_rules, rooms, sanctions
 from lanchat.tables.log_command import LogCommand
 from lanchat.tables.ranks import SetRank
 from lanchat.tables.recent import newest_seq
@@ -45,6 +46,7 @@ NOT_THE_SAME = {
 }  # fmt: skip
 NAMES = [parse(name) for name in ("ann", "bob", "cat", "dan", "eve", "Zoë")]
 ROOMS = [stored_name(f"#{name}", f"#{name}") for name in ("ops", "lab", "fun", "hall")]
+BOTS = [stored_name(name, name) for name in ("build", "alerts", "door")]
 WORDS = ["yes", "the pump is on fire", "it's out", "Größe", "", "no"]
 
 _decode_command = msgspec.msgpack.Decoder(reduce(or_, COMMANDS)).decode
@@ -170,6 +172,13 @@ class Life:
                 "ban", self._place(), (self._target(), self._target())
             ),
             sanctions.RemoveEndedSanctions: lambda: sanctions.RemoveEndedSanctions(self._seconds),
+            files.NoteUnlinked: lambda: files.NoteUnlinked(files.unlinked(self.copy.connection, 3)),
+            hooks.AddHook: self._add_hook,
+            hooks.ChangeHook: lambda: hooks.ChangeHook(self._hook(), self.dice.randbytes(8), self._rarely()),
+            hooks.RemoveHook: lambda: hooks.RemoveHook(self._hook()),
+            hooks.NoteHooksUsed: lambda: hooks.NoteHooksUsed(((self._hook(), self._seconds), (self._hook(), 5))),
+            hooks.MoveHook: self._move_hook,
+            hooks.ForgetUndelivered: lambda: hooks.ForgetUndelivered(self._hook(), self.dice.randrange(999)),
             message_removal.BeginSweep: lambda: message_removal.BeginSweep(self.now, self.dice.randrange(DAY_MS)),
             message_removal.RemoveMessages: self._remove_messages,
             erasure.BeginErasure: self._begin_erasure,
@@ -232,7 +241,10 @@ class Life:
 
     def _of_a_kind(self, entry: Entry) -> Entry:
         """An entry, which may be of another kind: an event, or a change of a message that may be there."""
-        kind = self.dice.choice([*[None] * 9, ACTION, EVENT, EDIT, EDIT, WITHDRAW, REACT])
+        kind = self.dice.choice([*[None] * 9, ACTION, FILE, EVENT, EDIT, EDIT, WITHDRAW, REACT])
+        if kind == FILE:
+            file = FileInfo("plan.txt", ANY_TYPE, 5, self.dice.choice("abc") * 64, thumb=self.dice.choice(["", "d" * 64]))
+            return msgspec.structs.replace(entry, kind=kind, file=file)
         if kind == EVENT:
             event = RoomEvent("kicked", self.dice.choice([None, *(name.shown for name in NAMES)]))
             return msgspec.structs.replace(entry, kind=kind, about=0, msg=event.encode(), kept=not self._rarely())
@@ -277,6 +289,18 @@ class Life:
         by, expelled = self.dice.choice(NAMES).shown, (self._account(),)
         kind = self.dice.choice(["ban", "mute"])
         return sanctions.AddSanction(kind, self._place(), self._target(), until, self._word(), by, self._seconds, expelled)
+
+    def _add_hook(self) -> hooks.AddHook:
+        url = self.dice.choice(["", "http://10.0.0.9/in"])
+        return hooks.AddHook(self.dice.choice(BOTS), self._room(), self.dice.randbytes(8), url, "ann", self._seconds, 2)
+
+    def _move_hook(self) -> hooks.MoveHook:
+        hook, seq = self._hook(), self.dice.randrange(999)
+        return hooks.MoveHook(hook, seq, (hooks.Undelivered(hook, seq, self._seconds, self._word()),), 2)
+
+    def _hook(self) -> int:
+        found = self.copy.connection.execute("SELECT id FROM hooks ORDER BY id").fetchall()
+        return int(self.dice.choice([*found, (99,)])[0])
 
     def _remove_messages(self) -> message_removal.RemoveMessages | None:
         """As retention has it: some of those that were there when it looked."""

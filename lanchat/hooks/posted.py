@@ -1,0 +1,36 @@
+"""What was posted to a webhook, and what was read in it, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+
+class Posted(NamedTuple):
+    """A request to a webhook, whose secret was right."""
+
+    #: The path without the secret, such as `/` or `/backup.tgz`, decoded.
+    path: str
+    query: Mapping[str, str]
+    #: The headers, with their names in lower case.
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Post(NamedTuple):
+    """Something to say in the room of a webhook."""
+
+    #: At most `lanchat.protocol.packet.MAX_MSG` bytes; what was longer is cut, and says so.
+    text: str
+    #: The name that the sender gave itself, "" if none.
+    label: str = ""
+    #: What makes a repeat of it the same message, such as an `Idempotency-Key`; None if nothing does.
+    key: str | None = None
+
+
+class Reading(NamedTuple):
+    """What was read in a request: what is to be said, and how the sender is told that it was."""
+
+    posts: tuple[Post, ...]
+    #: The type and the body of the answer, for the number and the time (in seconds since the epoch) of the last message.
+    answer: Callable[[int, int], tuple[str, bytes]]

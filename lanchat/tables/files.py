@@ -1,0 +1,101 @@
+"""The files that go with messages: the table `files`, and the digests of those that no message needs any more (`unlinked`).
+
+The bytes are in the directory `files` beside the database (`lanchat.files`), each file under its digest.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from sqlite3 import Connection
+from typing import NamedTuple
+
+from lanchat.protocol.entry import FILE, AccountId, Entry, Seq
+from lanchat.protocol.files import FileInfo
+from lanchat.tables.log_command import LogCommand
+
+# The columns that are members of `FileInfo`, in their order.
+_OF_FILE = FileInfo.__struct_fields__
+_COLUMNS = ", ".join(_OF_FILE)
+_INSERT = f"INSERT INTO files(seq, owner, {_COLUMNS}) VALUES ({','.join('?' * 12)})"  # noqa: S608 (our own words)
+_THOSE = "seq IN (SELECT value FROM json_each(:seqs))"
+_NEEDED = "(SELECT digest FROM files UNION ALL SELECT thumb FROM files)"
+
+
+class Usage(NamedTuple):
+    """How many bytes of files are kept, each file counted as often as it was sent."""
+
+    #: For one account, or one address without an account.
+    own: int
+    #: For all.
+    total: int
+
+
+def insert(connection: Connection, entries: Iterable[Entry]) -> None:
+    """Add the files of messages that have just been added to the log."""
+    rows = [
+        (entry.seq, entry.author, *(getattr(file, column) for column in _OF_FILE))
+        for entry in entries
+        if (file := entry.file) is not None and entry.seq and not entry.dup
+    ]
+    connection.executemany(_INSERT, rows)
+
+
+def find(connection: Connection, seqs: Iterable[Seq]) -> dict[Seq, FileInfo]:
+    """The files of these messages, by the place of the message."""
+    asked = {"seqs": json.dumps(list(seqs))}
+    rows = connection.execute(f"SELECT seq, {_COLUMNS} FROM files WHERE {_THOSE}", asked).fetchall()  # noqa: S608 (our own words)
+    return {seq: FileInfo(*values) for seq, *values in rows}
+
+
+def attach(connection: Connection, entries: Iterable[Entry]) -> None:
+    """Give messages that were read from the log the files that go with them (`Entry.file`)."""
+    bare = {entry.seq: entry for entry in entries if entry.kind == FILE and entry.file is None}
+    if bare:
+        for seq, file in find(connection, bare).items():
+            bare[seq].file = file
+
+
+def forget(connection: Connection, seqs: Sequence[Seq]) -> None:
+    """Forget the files of messages that are removed or emptied; what nothing else needs may be unlinked then."""
+    asked = {"seqs": json.dumps(list(seqs))}
+    for column in ("digest", "thumb"):
+        connection.execute(
+            f"INSERT OR IGNORE INTO unlinked SELECT {column} FROM files WHERE {_THOSE} AND {column} != ''",  # noqa: S608 (ours)
+            asked,
+        )
+    connection.execute(f"DELETE FROM files WHERE {_THOSE}", asked)  # noqa: S608 (our own words)
+
+
+def usage(connection: Connection, owner: AccountId | None, address: str) -> Usage:
+    """How many bytes are kept for an account (`owner`), or for an address without one, and in all."""
+    (own,) = connection.execute(
+        "SELECT coalesce(sum(size + thumb_size), 0) FROM files WHERE owner IS ? AND address = ?", (owner, address)
+    ).fetchone()
+    (total,) = connection.execute("SELECT coalesce(sum(size + thumb_size), 0) FROM files").fetchone()
+    return Usage(own, total)
+
+
+def digests(connection: Connection) -> set[str]:
+    """The digests of all files and small pictures that messages need."""
+    found = connection.execute(f"SELECT * FROM {_NEEDED} WHERE digest != ''").fetchall()  # noqa: S608 (our own words)
+    return {digest for (digest,) in found}
+
+
+def unlinked(connection: Connection, most: int) -> tuple[str, ...]:
+    """Digests of files that no message needs any more, at most so many."""
+    asked = (
+        "SELECT digest FROM unlinked WHERE digest NOT IN (SELECT digest FROM files) AND digest NOT IN (SELECT thumb FROM files)"
+    )
+    return tuple(digest for (digest,) in connection.execute(f"{asked} LIMIT ?", (most,)))
+
+
+class NoteUnlinked(LogCommand[None], frozen=True):
+    """Note that files are unlinked, or needed again, so that they need not be looked at any more."""
+
+    digests: tuple[str, ...]
+
+    def run(self, connection: Connection) -> None:
+        """Do what the class describes."""
+        asked = "DELETE FROM unlinked WHERE digest IN (SELECT value FROM json_each(?))"
+        connection.execute(asked, (json.dumps(self.digests),))
