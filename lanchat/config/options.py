@@ -24,7 +24,7 @@ from lanchat.net import admission
 from lanchat.net.endpoints import parse_port, shared
 from lanchat.protocol.durations import parse_duration
 from lanchat.protocol.errors import BadName, Usage
-from lanchat.protocol.limits import LIMITS, Limits
+from lanchat.protocol.limits import LIMITS, Limits, format_value
 from lanchat.protocol.packet import visible
 from lanchat.protocol.spelling import caseless
 from lanchat.service import process_stats
@@ -54,7 +54,7 @@ class Options(OptionsWithFile):
         "string such as tcp:5000:interface=192.168.1.7, taken as written. Options for ports may be given more than once. "
         f"For --retain, a stored message counts as the bytes of its text plus {ENVELOPE}. "
         "Limits, with their defaults: "
-        + "; ".join(f"{name}={limit.default:g} ({limit.unit})" for name, limit in LIMITS.items())
+        + "; ".join(f"{name}={format_value(limit.default)} ({limit.unit})" for name, limit in LIMITS.items())
     )
 
     def __init__(self, directory: Path | None = None, file: Path | None = None) -> None:

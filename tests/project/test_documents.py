@@ -19,7 +19,7 @@ from lanchat.core.router import Router
 from lanchat.gateways.websocket import WebSocketProtocol
 from lanchat.protocol import errors, events
 from lanchat.protocol.extensions import AnswerX
-from lanchat.protocol.limits import LIMITS
+from lanchat.protocol.limits import LIMITS, format_value
 from lanchat.tap import RESERVED_FILES
 from tests.fakes import Wire, make_router
 from tests.frames import CLOSE, SocketWire, ended, frame
@@ -175,7 +175,7 @@ def test_the_examples_of_packets_are_packets() -> None:
 def test_the_table_of_limits_is_the_one_that_holds() -> None:
     text = SECURITY.read_text()
     for name, limit in LIMITS.items():
-        assert f"| `{name}` | {limit.default:g} | {limit.unit} | {limit.consequence} |" in text
+        assert f"| `{name}` | {format_value(limit.default)} | {limit.unit} | {limit.consequence} |" in text
     assert f"minus {RESERVED_FILES};" in text
 
 

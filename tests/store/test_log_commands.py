@@ -100,7 +100,7 @@ class Copy(FakeStore):
         """All that the log contains, by table."""
         tables = ["accounts", "tokens", "devices", "rooms", "members", "mentions", "invitations", "ranks", "sanctions", "log"]
         found = {table: sorted(self.connection.execute(f"SELECT * FROM {table}"), key=repr) for table in tables}  # noqa: S608 (ours)
-        local = "('clean', 'epoch', 'keys', 'tried', 'indexed', 'unindexed', 'withdrawn and erased')"
+        local = "('clean', 'epoch', 'links', 'keys', 'tried', 'indexed', 'unindexed', 'withdrawn and erased')"
         found["meta"] = self.connection.execute(f"SELECT * FROM meta WHERE name NOT IN {local}").fetchall()  # noqa: S608 (ours)
         given = "SELECT * FROM sqlite_sequence WHERE name NOT IN ('kept', 'fresh') ORDER BY name"
         found["ids"] = [newest_seq(self.connection), *self.connection.execute(given)]
