@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from itertools import count
 from typing import Any
 
-from lanchat.core.activity_log import ActivityLog
 from lanchat.core.bots import Bots
 from lanchat.core.changes import Changes
 from lanchat.core.cursors import Cursors
@@ -24,7 +23,6 @@ from lanchat.core.replay import Replay
 from lanchat.core.replies import Replies
 from lanchat.core.room_events import RoomEvents
 from lanchat.core.stored_messages import StoredMessages
-from lanchat.core.typing_notices import TypingNotices
 from lanchat.model.names import check_guest, parse as parse_name
 from lanchat.model.room import Room
 from lanchat.model.room_rules import ACCOUNTS
@@ -37,6 +35,7 @@ from lanchat.protocol.interfaces import Clock, IClient
 from lanchat.protocol.limits import Bucket, Limits, Quota
 from lanchat.protocol.name_lists import escaped_size, online_users
 from lanchat.protocol.packet import MAX_UNFRAMED, Packet, Sender, visible
+from lanchat.state.activity_log import ActivityLog
 from lanchat.state.borrowed_rights import BorrowedRights
 from lanchat.state.interfaces import Store
 from lanchat.state.online import OnlineUsers
@@ -44,6 +43,7 @@ from lanchat.state.pending_logins import Identity, PendingLogins
 from lanchat.state.reservations import Reservations
 from lanchat.state.rooms import Rooms
 from lanchat.state.sanctions import Sanctions
+from lanchat.state.typing_notices import TypingNotices
 
 #: The size of a welcome, in bytes: of the names of others in it, at most, and of all that is not names.
 WELCOME_NAMES, WELCOME_REST = 256, 200

@@ -10,11 +10,11 @@ from twisted.internet.task import Clock
 from lanchat.commands import hello
 from lanchat.core.changes import EDIT_WITHIN
 from lanchat.core.router import Router
-from lanchat.core.typing_notices import TYPING_PAUSE
 from lanchat.history import pages
 from lanchat.model.session import Role
 from lanchat.protocol.entry import REACT, Entry
 from lanchat.protocol.packet import MAX_PACKET
+from lanchat.state.typing_notices import TYPING_PAUSE
 from lanchat.store import word_index
 from lanchat.tables import recent
 from lanchat.tables.rooms import JoinRoom

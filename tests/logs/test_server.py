@@ -17,12 +17,12 @@ from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 from twisted.python.syslog import SyslogObserver
 
-from lanchat.core.activity_log import ActivityLog
 from lanchat.logs import server
 from lanchat.logs.files import RotatingFile, StreamOutput
 from lanchat.logs.formatters import format_untimed
 from lanchat.logs.repeats import MAX_KINDS, MAX_LINES, WINDOW_SECONDS, RepeatFilter
 from lanchat.logs.server import LogWriter, ServerLog
+from lanchat.state.activity_log import ActivityLog
 
 TWISTD = {"nodaemon": True, "logger": None, "syslog": False, "logfile": "log", "prefix": "test"}
 
