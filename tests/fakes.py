@@ -77,6 +77,10 @@ class FakeClient:
         """Do it; what it waits for comes at once in these tests, or when they say so."""
         Deferred.fromCoroutine(work).addErrback(self.faults.append)
 
+    def reached_at(self) -> tuple[str, bool]:
+        """An address of the server."""
+        return "10.0.0.99", False
+
     def behind(self) -> bool:
         """As the test says."""
         return self.is_behind

@@ -23,6 +23,7 @@ from lanchat.core.replay import Replay
 from lanchat.core.replies import Replies
 from lanchat.core.room_events import RoomEvents
 from lanchat.core.stored_messages import StoredMessages
+from lanchat.core.uploads import Uploads
 from lanchat.model.names import check_guest, parse as parse_name
 from lanchat.model.room import Room
 from lanchat.model.room_rules import ACCOUNTS
@@ -54,6 +55,13 @@ LOG_IN = "The name {} is an account's. Send /login PASSWORD, or connect again wi
 class Chat:
     """The state of the chat: sessions, accounts, rooms, sanctions, limits, and what works on them."""
 
+    #: Whether only registered users may enter (`--accounts-only`).
+    accounts_only = False
+    #: Who may make rooms (`--rooms-by`): `ACCOUNTS`, `ANYONE` or `OPERATORS`.
+    rooms_by = ACCOUNTS
+    #: Checks passwords and tokens; set when the server starts.
+    identity: Identity
+
     def __init__(self, clock: Clock, instance: str, now: Callable[[], float] = time.time) -> None:
         """`instance` is unique to this run of the server: the ids of messages begin with it.
 
@@ -74,6 +82,7 @@ class Chat:
         )
         self.messages = Messages(self.online, self.rooms, self.replies, self.delivery, self.counts, new_id, self.stored)
         self.changes = Changes(self.online, self.rooms, self.replies, self.sanctions, self.delivery, self.stored)
+        self.uploads = Uploads(clock, self.online, self.rooms, self.replies, self.sanctions, self.delivery, self.messages)
         self.typing_notices = TypingNotices(clock.seconds)
         self.bots = Bots(self.online, self.rooms, self.replies, self.delivery, new_id)
         self.replay, self.cursors = Replay(self.delivery, self.replies), Cursors(clock, self.delivery, now)
@@ -88,12 +97,6 @@ class Chat:
         self.registrations, self.creations, self.invites, self.renames = (
             Quota(self.limits, name, clock.seconds) for name in ("registrations", "creations", "invites", "renames")
         )
-        #: Whether only registered users may enter (`--accounts-only`).
-        self.accounts_only = False
-        #: Who may make rooms (`--rooms-by`): `ACCOUNTS`, `ANYONE` or `OPERATORS`.
-        self.rooms_by = ACCOUNTS
-        #: Checks passwords and tokens; set when the server starts.
-        self.identity: Identity
 
     @property
     def store(self) -> Store:
@@ -269,6 +272,8 @@ class Chat:
         self.pending_logins.remove(session)
         if session.oper is not None:
             self.borrowed_rights.end(session)
+        if self.uploads.tickets:
+            self.uploads.left(session)
         if self.online.free(session):
             self.counts.closed[session.gateway, code] += 1
             left = self.rooms.depart(session)

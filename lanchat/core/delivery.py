@@ -18,6 +18,7 @@ from lanchat.protocol.counts import Counts
 from lanchat.protocol.entry import Entry
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import PacketRun, Sender, ServerPacket, SharedPacket
+from lanchat.state.file_links import FileLinks
 from lanchat.state.interfaces import Store
 from lanchat.state.rooms import Rooms
 
@@ -34,6 +35,8 @@ class Delivery:
         self._replies = replies
         self._counts = counts
         self._rooms = rooms
+        #: How readers find the files that go with messages.
+        self.file_links = FileLinks(replies.now)
         #: How often a message was shown to a reader, or held back from one, since the server started.
         self.shown = 0
         #: Delivers what came back from the store and is held for a moment, before what comes back next; None if nothing is.

@@ -48,7 +48,7 @@ def as_entry(session: Session, packet: Packet, kind: str | None, now: float) -> 
     return Entry("", author.id, sender.name, sender.ip, to, packet.msg, round(now * 1000), None, cid, kind=kind)
 
 
-async def _find_repeated(store: Store, session: Session, sent: Entry, replies: Replies) -> Entry | None:
+async def find_repeated(store: Store, session: Session, sent: Entry, replies: Replies) -> Entry | None:
     """Find the stored message that another one repeats; None if it is a new one.
 
     Raises `NotStored` if the log can't be read now.
@@ -68,7 +68,7 @@ async def answer_repeat(delivery: Delivery, replies: Replies, session: Session, 
 
     Of `sent`, `ts` is the time of now; its `conv` is not used.
     """
-    known = await _find_repeated(delivery.store, session, sent, replies)
+    known = await find_repeated(delivery.store, session, sent, replies)
     if known is None:
         raise refusal
     replies.acknowledge_stored(session, known, delivery.packet_for(None, known), "")

@@ -23,9 +23,10 @@ from lanchat.model.mentions import mentioned
 from lanchat.model.room import Room
 from lanchat.model.session import Account, Session
 from lanchat.protocol.counts import Counts
-from lanchat.protocol.entry import BOT, RELAYED, AccountId, Entry
+from lanchat.protocol.entry import BOT, FILE, RELAYED, AccountId, Entry
 from lanchat.protocol.errors import NoSuchTarget, NotStored
 from lanchat.protocol.extensions import ServerX
+from lanchat.protocol.files import FileInfo
 from lanchat.protocol.interfaces import Work
 from lanchat.protocol.packet import Packet, ServerPacket, SharedPacket
 from lanchat.state.online import OnlineUsers
@@ -46,6 +47,14 @@ _log = Logger("lanchat.delivery")
 
 #: Where a stored message is said: in a room, to an account, or to a guest.
 Target: TypeAlias = Room | Account | Session
+
+
+class FilePacket(Packet):
+    """A message with a file, from the core itself, as no client can send one; it is said with the kind `FILE`."""
+
+    file: FileInfo | None = None
+    #: The message as it was handed to the store.
+    entry: Entry | None = None
 
 
 class StoredMessages:
@@ -95,12 +104,12 @@ class StoredMessages:
         if session.failed_writes is not None:
             resending.check_order(session, cid, self._replies.seconds())
         # 3. Record.
-        re = packet.x.re if packet.x else None
-        tags = packet.x.tags if packet.x and session.caps is not None else None
+        re, tags = packet.x.re if packet.x else None, packet.x.tags if packet.x and session.caps is not None else None
         source = (session, to, "" if store.stores_messages else self._new_id())
-        now = round(self._replies.now() * 1000)
-        said = (session.name.shown, session.sender.ip, name, packet.msg, now)
+        said = (session.name.shown, session.sender.ip, name, packet.msg, round(self._replies.now() * 1000))
         entry = Entry(conv, author, *said, re, cid, source, kind=kind, mentions=mentions, tags=tags)
+        if kind == FILE and isinstance(packet, FilePacket):
+            packet.entry, entry.file = entry, packet.file
         for reader in readers:
             self._reading_rights.allow(session, reader, conv)
         try:
@@ -153,7 +162,7 @@ class StoredMessages:
         """
         if self._delivery.held is not None:
             self._delivery.release()
-        if entry.about is not None or entry.kind == BOT:
+        if entry.about is not None or entry.kind == BOT or (entry.kind == FILE and not isinstance(entry.source, tuple)):
             entry.source(entry)
             return
         session, to, _ = entry.source

@@ -50,6 +50,7 @@ class Connection(Input):
     # (Class attributes, as hardly any connection ever has another value.)
     _input_is_over = _hung_up = False
     _omitted = 0
+    _reached_at: tuple[str, bool] | None = None
 
     def connectionMade(self) -> None:
         """Start the deadline for the name. A connection that is one too many is refused."""
@@ -201,6 +202,12 @@ class Connection(Input):
     def encryption(self) -> str:
         """The version of TLS; "" for a connection without TLS."""
         return ""
+
+    def reached_at(self) -> tuple[str, bool]:
+        """The address of the server that the client connected to, as it is written in a URL; and whether with encryption."""
+        if self._reached_at is None:
+            self._reached_at = sockets.url_host(self.transport.getHost()), bool(self.encryption())
+        return self._reached_at
 
     def queued(self) -> int:
         """The bytes that wait to be written to the client."""

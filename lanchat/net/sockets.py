@@ -60,3 +60,17 @@ def _format_host(host: str) -> str:
 def address_of(peer: IAddress) -> str:
     """The address of a connection as it is shown; loopback for a UNIX socket."""
     return _format_host(getattr(peer, "host", "127.0.0.1"))
+
+
+@functools.lru_cache(maxsize=4096)
+def _format_url_host(host: str) -> str:
+    """An address as it is written in a URL; the name of the machine for an address that means it on one network only."""
+    shown = _format_host(host)
+    if "%" in shown:
+        return socket.gethostname()
+    return f"[{shown}]" if ":" in shown else shown
+
+
+def url_host(address: IAddress) -> str:
+    """An address of ours as it is written in a URL (RFC 3986, 3.2.2); loopback for a UNIX socket."""
+    return _format_url_host(getattr(address, "host", "127.0.0.1"))

@@ -72,6 +72,9 @@ class IClient(Interface):
         What `work` raises is a bug, and only logged.
         """
 
+    def reached_at() -> tuple[str, bool]:
+        """The address of the server that the client connected to, as it is written in a URL; and whether with encryption."""
+
     def behind() -> bool:
         """Whether so much waits to be written that the client should be sent nothing but what it asks for."""
 

@@ -20,7 +20,7 @@ from lanchat.service import process_stats
 from lanchat.service.drain import Drain
 from lanchat.service.store_service import StoreService
 from lanchat.store.store import Store
-from lanchat.tables import accounts, rooms, sanctions
+from lanchat.tables import accounts, files, rooms, sanctions
 
 _log = Logger("lanchat.service")
 
@@ -112,5 +112,6 @@ class ChatService(MultiService):
         all_rooms = rooms.load(connection, known)
         in_force = sanctions.load(connection, all_rooms)
         self.chat.begin(self.store, list(known.values()), all_rooms, in_force)
+        self.chat.uploads.begin(files.links_key(connection), files.usages(connection))
         if self._lobby is not None and (room := self.chat.rooms.find(self._lobby.shown)) is not None:
             self.chat.rooms.open_lobby(room)

@@ -10,7 +10,7 @@ from sqlite3 import Connection
 from typing import Any, Protocol, TypeVar
 
 from lanchat.protocol.entry import Entry, Epoch, Seq
-from lanchat.tables.log_command import LogCommand
+from lanchat.tables.log_command import LocalTask, LogCommand
 
 T = TypeVar("T")
 
@@ -50,6 +50,9 @@ class Store(Protocol):
         `on_done` is called with True when there is nothing more to do, and with False when it could not be stored, which is
         then not logged.
         """
+
+    def maintain(self, task: LocalTask[T]) -> Awaitable[T]:
+        """Do a task that leaves the content of the log as it is; its result. Raises as `write`."""
 
     def find_repeated(self, sent: Entry) -> Awaitable[Entry | None]:
         """The message in the log that this one repeats, if any, including what was handed in before. Raises `NotStored`.

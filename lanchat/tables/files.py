@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from lanchat.protocol.entry import FILE, AccountId, Entry, Seq
 from lanchat.protocol.files import FileInfo
-from lanchat.tables.log_command import LogCommand
+from lanchat.tables.log_command import LocalTask, LogCommand
 
 # The columns that are members of `FileInfo`, in their order.
 _OF_FILE = FileInfo.__struct_fields__
@@ -74,6 +74,26 @@ def usage(connection: Connection, owner: AccountId | None, address: str) -> Usag
     ).fetchone()
     (total,) = connection.execute("SELECT coalesce(sum(size + thumb_size), 0) FROM files").fetchone()
     return Usage(own, total)
+
+
+def links_key(connection: Connection) -> str:
+    """The key that signs links to files; a restored log goes on with it, but has another epoch."""
+    (key,) = connection.execute("SELECT value FROM meta WHERE name = 'links'").fetchone()
+    return str(key)
+
+
+def usages(connection: Connection) -> dict[tuple[AccountId | None, str], int]:
+    """How many bytes are kept for each account, and for each address without one: by the account and the address."""
+    rows = connection.execute("SELECT owner, address, sum(size + thumb_size) FROM files GROUP BY owner, address").fetchall()
+    return {(owner, address): size for owner, address, size in rows}
+
+
+class CountFiles(LocalTask[dict[tuple[AccountId | None, str], int]], frozen=True):
+    """Count the bytes of files anew, at a known place among the messages that are being stored."""
+
+    def run(self, connection: Connection) -> dict[tuple[AccountId | None, str], int]:
+        """As `usages`."""
+        return usages(connection)
 
 
 def digests(connection: Connection) -> set[str]:
