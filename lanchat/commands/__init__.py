@@ -11,6 +11,7 @@ from lanchat.commands import (
     accounts,
     changes,
     conversations,
+    files,
     hello,
     history,
     invitations,
@@ -113,7 +114,7 @@ HELP = {"/help": Command(_help, ("command",), 0, "list the commands, or show how
 #: The parts of the help, by the words after `/help` that ask for them. No command may be called so.
 PARTS = {
     BEGINNERS_HELP: HELP | talk.COMMANDS,
-    "messages": changes.COMMANDS,
+    "messages": changes.COMMANDS | files.COMMANDS,
     "presence": people.COMMANDS | presence.COMMANDS,
     "room": joining.COMMANDS
     | rooms.COMMANDS

@@ -21,7 +21,7 @@ from lanchat.protocol.packet import Packet
 CAPS = frozenset(
     {
         *("id", "ack", "ping", "presence", "token", "resume", "history", "room", "order", "read", "event", "edit", "react"),
-        *("typing", "tags"),
+        *("typing", "tags", "file"),
     }
 )
 #: The caps of a client whose hello was refused, which may send another.
@@ -111,6 +111,7 @@ def _welcome(chat: Chat, session: Session, packet: Packet, caps: frozenset[str],
     if "presence" in caps:
         chat.presence.watch(session)
     lobby = chat.rooms.lobby.name if chat.rooms.lobby is not None else None
+    known["files"] = chat.uploads.most(session)
     granted = {"v": 1, "caps": sorted(caps), "limits": LIMITS, "lobby": lobby, "ts": chat.timestamp(), **known}
     chat.welcome(session, packet, "welcome", **granted)
 

@@ -11,6 +11,7 @@ from lanchat.commands import page_requests
 from lanchat.commands.command import Command, named
 from lanchat.commands.page_requests import is_alone, page_request
 from lanchat.core.chat import Chat
+from lanchat.core.forms import with_file
 from lanchat.history import pages, search
 from lanchat.history.changes import fold_found, fold_page
 from lanchat.history.conversations import with_name
@@ -195,7 +196,7 @@ async def _show(  # noqa: PLR0913, PLR0917 (the last ones are about the lines)
         if session.client.behind() or shown > AT_ONCE:
             await session.client.caught_up()
             shown = 0
-        chat.reply(session, packet, _line(entry, numbers), quotes=True)
+        chat.reply(session, packet, _line(entry, numbers, _with_file(chat, session, entry)), quotes=True)
         shown += len(entry.msg)
     if page.more:
         chat.reply(session, packet, f"There is more: {further}")
@@ -208,8 +209,19 @@ def _not_kept(chat: Chat) -> str:
     return NOT_KEPT if chat.store.stores_messages else "This server stores no messages."
 
 
-def _line(entry: Entry, number: bool = False) -> str:
-    """An entry on one line, for people. As it is one line, no part of a message looks like another entry."""
+def _with_file(chat: Chat, session: Session, entry: Entry) -> str:
+    """The text of a message, with a sentence about the file that goes with it, if there is one."""
+    if entry.file is None:
+        return entry.msg
+    links = chat.uploads.links
+    return with_file(entry.msg, entry.file, links.sentence(links.base_for(session.client), entry.seq, entry.file), " - ")
+
+
+def _line(entry: Entry, number: bool = False, text: str | None = None) -> str:
+    """An entry on one line, for people. As it is one line, no part of a message looks like another entry.
+
+    `text` is shown instead of its own.
+    """
     then = local_minute(entry.ts / 1000)
     if entry.kind == EVENT:
         told = f"* {visible(events.decode(entry.msg).sentence(entry.name, entry.target))}"
@@ -217,7 +229,7 @@ def _line(entry: Entry, number: bool = False) -> str:
         mark = f" ({entry.kind})" if entry.kind in {NOTICE, BOT} else ""
         action = f"* {entry.name} " if entry.kind == ACTION else ""
         edited = " (edited)" if entry.edited is not None else ""
-        told = f"{entry.name}{mark} -> {entry.target}: {action}{visible(entry.msg)}{edited}"
+        told = f"{entry.name}{mark} -> {entry.target}: {action}{visible(entry.msg if text is None else text)}{edited}"
     return f"{then} {told} [{entry.seq}]" if number else f"{then} {told}"
 
 

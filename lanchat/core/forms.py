@@ -6,16 +6,20 @@ A client without the cap for something reads a sentence in its place, or is not 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from lanchat.core.replies import SURE_TO_FIT, with_more
 from lanchat.model.session import Session
 from lanchat.protocol import events
-from lanchat.protocol.entry import ACTION, BOT, EDIT, EVENT, NO_TEXT, NOTICE, REACT, WITHDRAW, Entry
+from lanchat.protocol.entry import ACTION, BOT, EDIT, EVENT, NO_TEXT, NOTICE, REACT, WITHDRAW, Entry, Seq
 from lanchat.protocol.extensions import ServerX
-from lanchat.protocol.packet import SERVER, ServerPacket, SharedPacket
+from lanchat.protocol.files import FileInfo
+from lanchat.protocol.packet import MAX_PACKET, SERVER, ServerPacket, SharedPacket
+from lanchat.state.file_links import FileLinks
 
+#: The cap with which a client is told of files in `x`.
+FILE_CAP = "file"
 #: The cap that a client needs for each kind of entry. Without it, it is sent no event, and sentences about changes.
 CAPS = {EVENT: "event", EDIT: "edit", WITHDRAW: "edit", REACT: "react"}
 
@@ -29,15 +33,18 @@ class EventPacket(SharedPacket):
         return self
 
 
-class Forms(NamedTuple):
+class Forms:
     """The packets for one entry."""
 
-    #: For clients that understand it.
-    known: ServerPacket
-    #: For the others; None if they are not sent it.
-    other: ServerPacket | None
-    #: The cap with which a client understands it; "" if every capable client does.
-    cap: str = ""
+    __slots__ = ("cap", "known", "other")
+
+    def __init__(self, known: ServerPacket, other: ServerPacket | None, cap: str = "") -> None:
+        #: For clients that understand it.
+        self.known = known
+        #: For the others; None if they are not sent it.
+        self.other = other
+        #: The cap with which a client understands it; "" if every capable client does.
+        self.cap = cap
 
     def shown_to(self, reader: Session) -> ServerPacket:
         """The packet for a reader of something that is shown to everybody."""
@@ -47,6 +54,40 @@ class Forms(NamedTuple):
         """The packet for this reader; None if it is not sent the entry."""
         understood = reader.understands(self.cap) if self.cap else reader.understands("id")
         return self.known if understood else self.other
+
+
+class FileForms(Forms):
+    """The packets for a message with a file, in which the links depend on how a reader came to this server.
+
+    Each is made once: so what many share is encoded once (`SharedPacket`).
+    """
+
+    __slots__ = ("_file", "_links", "_made", "_seq")
+
+    def __init__(self, packet: ServerPacket, seq: Seq, file: FileInfo, links: FileLinks) -> None:
+        """`packet` is the one that would show the text alone."""
+        super().__init__(packet, packet, FILE_CAP)
+        self._seq, self._file, self._links = seq, file, links
+        self._made: dict[tuple[str, bool], ServerPacket] = {}
+
+    def of(self, reader: Session) -> ServerPacket:
+        """The packet for this reader: with what is known of the file in `x`, or with a sentence that says it."""
+        which = self._links.base_for(reader.client), reader.has_cap(FILE_CAP)
+        if (made := self._made.get(which)) is None:
+            made = self._made[which] = self._with_file(*which)
+        return made
+
+    def _with_file(self, base: str, known: bool) -> ServerPacket:
+        packet, links = self.known, self._links
+        if known:
+            return with_more(packet, file=links.facts(base, self._seq, self._file))
+        longer = replace(packet, msg=with_file(packet.msg, self._file, links.sentence(base, self._seq, self._file)))
+        return packet if len(longer.msg) > SURE_TO_FIT and len(longer.line) > MAX_PACKET + 1 else longer
+
+
+def with_file(text: str, file: FileInfo, sentence: str, between: str = "\n") -> str:
+    """What people read of a message with a file: its text, unless that is the file's name, and a sentence about the file."""
+    return sentence if text == file.name else f"{text}{between}{sentence}"
 
 
 def forms(entry: Entry, packet: ServerPacket, id_of: Callable[[Entry], str], excerpt: str = "") -> Forms:

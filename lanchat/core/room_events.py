@@ -182,4 +182,4 @@ def _without_place(forms: Forms) -> Forms:
     """The same packets without a number and an id in the log."""
     x = forms.known.x
     known = forms.known if x is None else msgspec.structs.replace(forms.known, x=msgspec.structs.replace(x, seq=None, id=None))
-    return forms._replace(known=known)
+    return Forms(known, forms.other, forms.cap)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from lanchat.core import resending
 from lanchat.core.delivery import Delivery
+from lanchat.core.forms import FILE_CAP
 from lanchat.core.messages import Messages
 from lanchat.core.replies import Replies, check_growth
 from lanchat.core.stored_messages import NOT_STORED, FilePacket, Target
@@ -28,8 +29,8 @@ from lanchat.protocol.errors import ChatError, Forbidden, Full, NoSuchTarget, No
 from lanchat.protocol.extensions import X
 from lanchat.protocol.files import FileInfo, clean_name, format_size
 from lanchat.protocol.interfaces import Clock
-from lanchat.protocol.packet import MAX_MSG, Packet, ServerPacket
-from lanchat.state.file_links import FileLinks
+from lanchat.protocol.packet import MAX_MSG, Packet, ServerPacket, visible
+from lanchat.state.file_links import MAX_SHOWN, FileLinks
 from lanchat.state.file_space import FileSpace, Owner
 from lanchat.state.online import OnlineUsers, unknown_user
 from lanchat.state.rooms import Rooms, not_in
@@ -202,7 +203,10 @@ class Uploads:
         if (work := self._messages.say(session, packet, FILE)) is not None:
             await work
         assert packet.entry is not None  # noqa: S101 (what goes to a room or an account, or comes from one, is stored)
-        return await self.stored(packet.entry, file)
+        entry = await self.stored(packet.entry, file)
+        if not session.has_cap(FILE_CAP):  # (whoever typed this sees nothing else of it)
+            self._replies.reply(session, None, f"{visible(file.name, MAX_SHOWN)} was sent to {name}.")
+        return entry
 
     async def stored(self, entry: Entry, file: FileInfo) -> Entry:
         """Wait for the message of a file that was just handed to the store, and count its bytes. Raises `NotStored`."""

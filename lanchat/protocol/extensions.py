@@ -58,6 +58,12 @@ class X(_CommonX, omit_defaults=True, gc=False):
     after: int | str | None = None
     around: int | str | None = None
     limit: int | None = None
+    # A file that is to be sent: its name and size, those of a picture in it, and the size of a small picture.
+    name: str | None = None
+    size: int | None = None
+    w: int | None = None
+    h: int | None = None
+    thumb: int | None = None
     # Whether a page of `/history` has the events of rooms, for a client with the cap `event`.
     events: bool | None = None
 
@@ -117,6 +123,9 @@ class AnswerX(ServerX, omit_defaults=True, gc=False):
     epoch: str | None = None
     resumed: bool | None = None
     missed: int | None = None
+    # What files can be sent; and where one is sent.
+    files: dict[str, int] | None = None
+    upload: dict[str, Any] | None = None
     # Answers of commands as data, besides the text for people.
     names: list[str] | None = None
     invited: list[str] | None = None

@@ -14,6 +14,7 @@ from lanchat.protocol.extensions import AnswerX
 from lanchat.protocol.typed_lines import BEGINNERS_HELP, NOT_KEPT
 from tests.fakes import PASSWORD, User, dump, make_router
 from tests.people import person
+from tests.uploading import send_file, take_files
 
 #: What a program may send to each command: words, or members of `x`. Each is answered, and one of each at least not refused.
 FORMS: dict[str, list[str | dict[str, Any]]] = {
@@ -29,6 +30,12 @@ FORMS: dict[str, list[str | dict[str, Any]]] = {
     "/edit": ["last the pumps", "1 the pump.", {"id": "e1.1", "text": "the pump!"}],
     "/withdraw": ["last", "1", {"id": "e1.1"}],
     "/react": ["1 👍", "1", {"id": "1", "text": "👍"}],
+    "/file": [
+        "bob plan.pdf 12",
+        "#ops plan.pdf 12 the plan",
+        {"target": "#ops", "name": "a plan.pdf", "size": 12, "w": 1, "h": 1},
+    ],
+    "/link": ["last", {"id": "last"}],
     "/whois": ["bob", {"user": "bob"}],
     "/people": ["#ops", {"room": "#ops"}],
     "/away": ["", "at lunch", {"text": "at lunch"}],
@@ -113,6 +120,8 @@ def router_and_operator() -> tuple[Router, User]:
         ann.send(to, msg)
     bob.send("/join", "#ops")
     bob.send("#ops", "is it out?")
+    take_files(router)
+    send_file(bob.hello("id"), "#ops", "plan.pdf")
     for user in (ann, bob, eve):
         user.shown()
     return router, ann
