@@ -1,0 +1,47 @@
+"""Workers: threads for what waits for the disk, so that the reactor never does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from twisted.internet.defer import Deferred, fail
+from twisted.python.failure import Failure
+
+T = TypeVar("T")
+
+#: How many threads there are: a few, as one may wait for a slow disk while others find what they need in memory.
+THREADS = 4
+
+
+class Workers:
+    """Threads that do work for the reactor's thread."""
+
+    def __init__(self, call_in_reactor: Callable[..., object]) -> None:
+        """`call_in_reactor` has a function called in the reactor's thread, in order, like `reactor.callFromThread`."""
+        self._call_in_reactor = call_in_reactor
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="files")
+
+    def do(self, work: Callable[[], T]) -> Deferred[T]:
+        """Do something in a thread; fires, in the reactor's thread, with what it returns, or fails with what it raises.
+
+        After `stop`, it fails with `OSError`.
+        """
+        done: Deferred[T] = Deferred()
+        try:
+            self._pool.submit(self._do, work, done)
+        except RuntimeError:
+            return fail(OSError("the server is being stopped"))
+        return done
+
+    def _do(self, work: Callable[[], T], done: Deferred[T]) -> None:
+        try:
+            result: T | Failure = work()
+        except Exception:  # noqa: BLE001 (whatever it is, whoever waits is told)
+            result = Failure()
+        self._call_in_reactor(done.callback, result)
+
+    def stop(self) -> None:
+        """End the threads when all that they were given is done, which this waits for."""
+        self._pool.shutdown()
