@@ -6,10 +6,12 @@ A body is refused when the headers are there, before any of it is read, unless t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
+from twisted.internet.interfaces import IHalfCloseableDescriptor
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web import http
@@ -18,6 +20,8 @@ from twisted.web import http
 MAX_BYTES, MAX_HEADERS = 8192, 64
 #: Status texts that Twisted lacks (RFC 9110, 15.5.14, 15.5.20 and 15.5.22; RFC 6585, 4).
 _REASONS = {413: b"Content Too Large", 421: b"Misdirected Request", 426: b"Upgrade Required", 429: b"Too Many Requests"}
+#: How long a client may go on sending after it was refused, in seconds and bytes (RFC 9112, 9.6); then it is cut off.
+LINGER_SECONDS, LINGER_BYTES = 5.0, 67_108_864
 #: Matches the beginning of a request: a method and a blank, if they are there already (RFC 9112, 2.2 and 3).
 _BEGINNING = re.compile(rb"(?:\r\n)*[A-Za-z-]*(?P<blank> |\r?\Z)")
 
@@ -76,6 +80,8 @@ class BoundedRequest(http.Request):
     body: Body | None = None
     #: Whether all of it has come.
     complete = False
+    #: Whether the body is not to be given up here any more: what answers the request has it, or has given it up.
+    taken = False
 
     def gotLength(self, length: int | None) -> None:
         """Do nothing, where Twisted makes a place in memory or on the disk for a body of any size."""
@@ -85,7 +91,7 @@ class BoundedRequest(http.Request):
         if self.body is not None and not self.channel.closing:
             try:
                 self.body.write(data)
-                self.channel.body_received()
+                self.channel.body_received(len(data))
             except Refusal as refusal:
                 self.channel.refuse(self, refusal)
 
@@ -98,8 +104,9 @@ class BoundedRequest(http.Request):
             self.process()
 
     def abandon(self) -> None:
-        """Give its body up, if there is one of which not all has come."""
-        if self.body is not None and not self.complete:
+        """Give its body up, if there is one, unless it has been taken."""
+        if self.body is not None and not self.taken:
+            self.taken = True
             self.body.abandon()
 
     def query(self) -> dict[str, str]:
@@ -118,15 +125,18 @@ class BoundedRequest(http.Request):
 
         The answer's version is our own, whatever the client's (RFC 9112, 2.3).
         """
-        if self.channel is None:
-            return
+        if self.channel is not None:
+            self.begin(code, None if code == http.NOT_MODIFIED else len(body), headers)
+            self.write(body)
+            self.finish()
+
+    def begin(self, code: int, length: int | None, headers: Mapping[str, str]) -> None:
+        """Begin an answer with a body of `length` bytes, to be written after this (None: there is none, and no length)."""
         self.clientproto = b"HTTP/1.1"
         self.setResponseCode(code, _REASONS.get(code))
-        length = {} if code == http.NOT_MODIFIED else {"Content-Length": str(len(body))}
-        for name, value in {**headers, **length, "Date": http.datetimeToString().decode()}.items():
+        told = {} if length is None else {"Content-Length": str(length)}
+        for name, value in {**headers, **told, "Date": http.datetimeToString().decode()}.items():
             self.setHeader(name, value)
-        self.write(body)
-        self.finish()
 
 
 class BoundedChannel(http.HTTPChannel):
@@ -140,6 +150,8 @@ class BoundedChannel(http.HTTPChannel):
     MAX_LENGTH = MAX_BYTES
     #: Whether the connection is being closed; nothing more is served.
     closing = False
+    _lingering: Any = None
+    _dropped = 0
     _begins = True
     timeOut = None  # noqa: N815 (as above; ours is not extended by each byte that comes)
 
@@ -163,8 +175,16 @@ class BoundedChannel(http.HTTPChannel):
         """
         raise Refusal(413, "Nothing can be sent here.")
 
-    def body_received(self) -> None:
-        """Note that some of a body came."""
+    def body_received(self, size: int) -> None:
+        """Note that so many bytes of a body came."""
+
+    def pause_body(self) -> None:
+        """Read nothing more for now, as what takes the body can't take more."""
+        self._networkProducer.pauseProducing()
+
+    def resume_body(self) -> None:
+        """Read again."""
+        self._networkProducer.resumeProducing()
 
     def refuse(self, request: Any, refusal: Refusal) -> None:
         """Answer a request of which not all has come with why it is refused, and close. What still comes is not served."""
@@ -177,10 +197,12 @@ class BoundedChannel(http.HTTPChannel):
             b"HTTP/1.1 %d %b\r\n%bConnection: close\r\nContent-Length: %d\r\n\r\n%b"
             % (refusal.code, reason, lines.encode(), len(told), told)
         )
-        self.loseConnection()
+        self.linger()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Give up the body that was coming, as the connection has ended."""
+        if self._lingering is not None and self._lingering.active():
+            self._lingering.cancel()
         for request in self.requests:
             request.abandon()
         super().connectionLost(reason)
@@ -188,6 +210,9 @@ class BoundedChannel(http.HTTPChannel):
     def dataReceived(self, data: bytes) -> None:
         """Pass the data on, or refuse it at once if it is another protocol, whose first line might never end for HTTP."""
         if self.closing:
+            self._dropped += len(data)
+            if self._dropped > LINGER_BYTES:
+                self.transport.abortConnection()
             return
         if self._begins:
             begins = _BEGINNING.match(self._buffer + data)
@@ -196,6 +221,16 @@ class BoundedChannel(http.HTTPChannel):
                 self.refuse_protocol()
                 return
         super().dataReceived(data)
+
+    def lineReceived(self, line: bytes) -> None:
+        """Parse a line, unless the request has been refused."""
+        if not self.closing:
+            super().lineReceived(line)
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """Decode what is no line, unless the request has been refused."""
+        if not self.closing:
+            super().rawDataReceived(data)
 
     def pauseProducing(self) -> None:
         """Serve and read nothing more, as the client does not read what it was answered (`IPushProducer`)."""
@@ -223,7 +258,26 @@ class BoundedChannel(http.HTTPChannel):
     def reject(self, why: bytes) -> None:
         """Answer what is no request that we take with a status, such as `b"400 Bad Request"`, and close."""
         self.transport.write(b"HTTP/1.1 " + why + b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
-        self.loseConnection()
+        self.linger()
+
+    def linger(self) -> None:
+        """Close our side when all is written, and read and drop what still comes, until the client closes the other side.
+
+        If both sides were closed while input is unread, the system would send a reset, which can destroy the answer on its way.
+        """
+        self.closing = True
+        self._lingering = self.call_later(LINGER_SECONDS, self.transport.abortConnection)
+        self.transport.unregisterProducer()
+        self._networkProducer.resumeProducing()
+        transport = self.transport
+        if IHalfCloseableDescriptor.providedBy(self.transport):
+            transport.loseWriteConnection()
+        else:
+            transport.loseConnection()  # (TLS closes its own side only, too)
+
+    @abstractmethod
+    def call_later(self, seconds: float, call: Callable[[], object]) -> Any:
+        """Call a function in so many seconds."""
 
     def loseConnection(self) -> None:
         """Close the connection when all is written; what still comes is not served."""

@@ -5,13 +5,19 @@ from __future__ import annotations
 import functools
 import ipaddress
 import socket
+from collections.abc import Callable
+from typing import Any
 
 from twisted.internet.interfaces import IAddress, IConsumer, IPushProducer, ITCPTransport
+from twisted.protocols.policies import ProtocolWrapper
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 
 #: Keepalive: a silent connection is probed after 30 s and then every 15 s; one that answers nothing for 60 s (in ms) is dead.
 KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 60_000}
 #: The kernel's buffers for a connection in bytes, each way (Linux doubles it, for its own needs too).
 SYSTEM_BUFFER = 131_072
+#: The same for a connection that sends or gets a large file, as long as it does, each way in which it does.
+WIDE_BUFFER = 1_048_576
 
 
 class ITransport(ITCPTransport, IConsumer, IPushProducer):
@@ -38,6 +44,33 @@ def set_options(listening: socket.socket) -> None:
     for name, value in KEEPALIVE.items():
         if hasattr(socket, name):  # Linux has all of them
             listening.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def set_read_size(transport: Any, without_tls: int, with_tls: int) -> Callable[[], None]:
+    """Read so many bytes at once from a connection, without TLS or with it; returns what sets the size that it had before."""
+    size = without_tls
+    while isinstance(transport, ProtocolWrapper):  # TLS, or a proxy's header
+        if isinstance(transport, TLSMemoryBIOProtocol):
+            size = with_tls
+        transport = transport.transport
+    before = getattr(transport, "bufferSize", size)
+    transport.bufferSize = size
+    return lambda: setattr(transport, "bufferSize", before)
+
+
+def widen(transport: Any, option: int) -> Callable[[], None]:
+    """Let the kernel buffer more of a large file: `socket.SO_RCVBUF` or `SO_SNDBUF`. Returns what ends that.
+
+    With small buffers, sender and receiver wait for each other at every turn.
+    """
+    opened = transport.getHandle() if hasattr(transport, "getHandle") else None
+
+    def use(size: int) -> None:
+        if opened is not None and opened.fileno() >= 0:
+            opened.setsockopt(socket.SOL_SOCKET, option, size)
+
+    use(WIDE_BUFFER)
+    return lambda: use(SYSTEM_BUFFER)
 
 
 def unsent_bytes(transport: object) -> int:

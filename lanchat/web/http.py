@@ -18,7 +18,7 @@ from twisted.web import http
 
 from lanchat.net import sockets
 from lanchat.net.http import BoundedChannel, BoundedRequest
-from lanchat.protocol.interfaces import Clock
+from lanchat.protocol.interfaces import Clock, DelayedCall
 from lanchat.web.pages import Pages, Response
 
 #: Seconds from the opening of a connection until the answer must have been read; then it is cut off.
@@ -92,6 +92,10 @@ class Channel(BoundedChannel):
 
     def rawDataReceived(self, data: bytes) -> None:
         """Ignore what follows the headers."""
+
+    def call_later(self, seconds: float, call: Callable[[], object]) -> DelayedCall:
+        """Call a function in so many seconds."""
+        return self.factory.clock.callLater(seconds, call)
 
     def cut_off(self) -> None:
         """Abort the connection: it took too long, or is the oldest of too many."""

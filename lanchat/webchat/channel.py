@@ -6,7 +6,8 @@ those (lanchat/gateways/websocket.py) and stays counted; that gateway notes its 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import socket
+from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol
@@ -22,19 +23,26 @@ from lanchat.gateways.factory import ChatFactory
 from lanchat.gateways.websocket_connection import WebSocketConnection
 from lanchat.net import sockets
 from lanchat.net.addresses import limit_key
-from lanchat.net.http import Body, BoundedChannel, Refusal
+from lanchat.net.http import LINGER_BYTES, Body, BoundedChannel, Refusal
 from lanchat.protocol.errors import ChatError
+from lanchat.protocol.interfaces import DelayedCall
 from lanchat.protocol.limits import Buckets
 from lanchat.protocol.packet import SERVER, ServerPacket
 from lanchat.webchat.http import Request
-from lanchat.webchat.resources import Resource
+from lanchat.webchat.resources import LongBody, Resource
 from lanchat.webchat.site import Site
 
 #: Seconds for one request: from the opening of the connection, or the end of the answer before, until the next one is answered;
 #: and seconds after that until the connection is cut off.
 REQUEST_SECONDS, CLOSE_SECONDS = 10.0, 5.0
-#: The most requests on one connection, and the bytes that may come over the network for one of them.
-MAX_REQUESTS, MAX_TAKEN = 100, 65_536
+#: The most requests on one connection, and the bytes that may come over the network for one of them, and as many times the
+#: size of its body (for TLS, whose records may be small).
+MAX_REQUESTS, MAX_TAKEN, MAX_TIMES = 100, 65_536, 4
+#: A body that may take long has to come at this pace: so many bytes, or the rest, within the seconds that are allowed without.
+PACE_BYTES = 16_384
+#: Bytes of one read of such a body: without TLS; with TLS, whose records may be small; and if the body is in chunks, which may
+#: be small, too, and cost more.
+READ_SIZE, TLS_READ_SIZE, CHUNKED_READ_SIZE = 262_144, 32_768, 16_384
 
 
 @implementer(IHalfCloseableProtocol)
@@ -51,6 +59,9 @@ class Channel(BoundedChannel):
     _websocket: WebSocketConnection | None = None
     #: For how many seconds no byte may come of the body that comes now; None if the request as a whole has a deadline.
     _idle_seconds: float | None = None
+    _since_reset = 0  # bytes of the body since its deadline was set
+    _most_network = MAX_TAKEN
+    _after_body: Sequence[Callable[[], None]] = ()  # what ends that much is read at once
 
     def connectionMade(self) -> None:
         """Count the connection, and start its timeout. One that is one too many is closed, unless it may ask first."""
@@ -111,18 +122,38 @@ class Channel(BoundedChannel):
         if resource is None:
             return super().take_body(request, length)
         body = resource.take_body(request, length)
-        self._idle_seconds = getattr(body, "idle_seconds", None)
-        self.body_received()
+        if isinstance(body, LongBody):
+            self._begin_long(body, length)
         return body
 
-    def body_received(self) -> None:
-        """Note that some of a body came which may take long, so its deadline begins anew."""
-        if self._idle_seconds is not None and self._end.active():
-            self._end.reset(self._idle_seconds)
+    def _begin_long(self, body: LongBody, length: int | None) -> None:
+        """Give a body the time that it needs, and read much of it at once."""
+        self._most_network = MAX_TAKEN + MAX_TIMES * body.most
+        size = READ_SIZE if length is not None else CHUNKED_READ_SIZE
+        self._after_body = [sockets.set_read_size(self.transport, size, TLS_READ_SIZE)]
+        if length is not None and length > READ_SIZE:
+            self._after_body.append(sockets.widen(self.transport, socket.SO_RCVBUF))
+        self._idle_seconds = body.idle_seconds
+        self.extend(body.idle_seconds)
+
+    def body_received(self, size: int) -> None:
+        """Note that so many bytes came of a body; the deadline of one that may take long begins anew if that is its pace."""
+        self._since_reset += size
+        if self._idle_seconds is not None and self._since_reset >= PACE_BYTES:
+            self.extend(self._idle_seconds)
+
+    def extend(self, seconds: float) -> None:
+        """Give the request so many seconds from now, as it makes progress."""
+        self._since_reset = 0
+        if self._end.active() and not self.closing:
+            self._end.reset(seconds)
 
     def requestDone(self, request: http.Request) -> None:
         """Wait for the next request."""
-        self._network_bytes, self._idle_seconds = 0, None
+        self._network_bytes, self._idle_seconds, self._most_network = 0, None, MAX_TAKEN
+        for undo in self._after_body:
+            undo()
+        self._after_body = ()
         if self._end.active() and not self.closing:
             self._end.cancel()
             self._end = self.factory.clock.callLater(REQUEST_SECONDS, self._timed_out)
@@ -164,10 +195,8 @@ class Channel(BoundedChannel):
 
     def networkReceived(self, cost: int) -> None:
         """Charge what came from the network for a request, also what has no content, such as empty records of TLS."""
-        if self._idle_seconds is not None:
-            return  # (its length is bounded by what takes it)
         self._network_bytes += cost
-        if self._network_bytes > MAX_TAKEN:
+        if self._network_bytes > (LINGER_BYTES if self.closing else self._most_network):
             self.transport.abortConnection()
 
     def readConnectionLost(self) -> None:
@@ -178,9 +207,17 @@ class Channel(BoundedChannel):
         """Do nothing: our side is closed, and the browser closes the rest (TLS only)."""
 
     def _timed_out(self) -> None:
-        """Close the connection, and cut it off if it is still there a while later."""
+        """Close the connection, and cut it off if it is still there a while later. What is still being sent is refused."""
         self._end = self.factory.clock.callLater(CLOSE_SECONDS, self.transport.abortConnection)
-        self.loseConnection()
+        request = self.requests[-1] if self.requests else None
+        if request is not None and request.body is not None and not request.complete:
+            self.refuse(request, Refusal(408, "Too little came for too long, so the rest is not waited for. Send it again."))
+        else:
+            self.loseConnection()
+
+    def call_later(self, seconds: float, call: Callable[[], object]) -> DelayedCall:
+        """Call a function in so many seconds."""
+        return self.factory.clock.callLater(seconds, call)
 
 
 class WebchatFactory(Factory):

@@ -47,6 +47,7 @@ class Request(BoundedRequest):
         wait = bucket.wait(now, 1)
         if wait > MAX_WAIT:
             channel.persistent = False  # (what follows would only be refused, too)
+            self.abandon()
             told = "Too many requests come from your address. Try again in a while."
             # (To senders of webhooks 429 means that it is of no use to try again.)
             code = 429 if self.body is None else 503
@@ -64,6 +65,7 @@ class Request(BoundedRequest):
         try:
             self._serve()
         except Refusal as refusal:
+            self.abandon()
             self.respond(refusal.code, f"{refusal}\n".encode(), {**_TEXT, **refusal.headers})
 
     def _serve(self) -> None:
@@ -73,8 +75,10 @@ class Request(BoundedRequest):
         elif self.path == WEBSOCKET or self.path.startswith(WEBSOCKET + b"/"):
             self._open_websocket(host, self.channel.factory.websockets)
         elif self.channel.refusal is not None:
+            self.abandon()
             self.tell(503, str(self.channel.refusal))
         elif resource is not None:
+            self.taken = True
             resource.answer(self)
         elif self.method not in (b"GET", b"HEAD"):
             self.tell(405, "GET and HEAD only.", allow="GET, HEAD")

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from lanchat.net.http import Body
+
+
+@runtime_checkable
+class LongBody(Body, Protocol):
+    """What takes a body that may be long, and may take long."""
+
+    #: So many bytes it has at most.
+    most: int
+    #: For so many seconds may next to nothing of it come (`lanchat.webchat.channel.PACE_BYTES`).
+    idle_seconds: float
 
 
 class Resource(Protocol):
@@ -20,9 +30,8 @@ class Resource(Protocol):
     def take_body(self, request: Any, length: int | None) -> Body:
         """What takes the body of a request (`lanchat.webchat.http.Request`), of which only the headers are there.
 
-        `length` is its size in bytes; None if the client does not know it yet. What is returned may have a member
-        `idle_seconds`: so long may no byte of it come; without that the whole request has to come in time
-        (`lanchat.webchat.channel.REQUEST_SECONDS`).
+        `length` is its size in bytes; None if the client does not know it yet. If it is no `LongBody`, the whole request has
+        to come in time (`lanchat.webchat.channel.REQUEST_SECONDS`).
         """
 
     def answer(self, request: Any) -> None:
