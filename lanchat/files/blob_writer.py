@@ -12,6 +12,7 @@ from typing import NamedTuple
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from lanchat.files.directories import make_directory
 from lanchat.files.workers import Workers
 
 #: So many bytes are handed to the thread at once, unless the file is over: fewer would cost a change of threads for little.
@@ -154,6 +155,8 @@ class BlobWriter:
             self._begin_writing_back()
 
     def _open(self) -> None:
+        if not self._path.parent.exists():
+            make_directory(self._path.parent)
         self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
     def _begin_writing_back(self) -> None:

@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from lanchat.files.blob_writer import BlobWriter
+from lanchat.files.directories import make_directory, sync_names
 from lanchat.files.workers import Workers
 
 #: Where in the directory of files those are that are still coming.
@@ -52,15 +53,13 @@ class Blobs:
         self._going: dict[str, list[Deferred[None]]] = {}  # those that are being unlinked, with what fires afterwards
 
     def open(self) -> None:
-        """Make the directories, remove what had not come as a whole when the server stopped, and start the threads.
+        """Remove what had not come as a whole when the server stopped, and be ready for threads.
 
-        Called once, before the reactor serves anybody. Raises `OSError`.
+        Called once, before the reactor serves anybody. The directories are made when a file comes. Raises `OSError`.
         """
-        coming = self.directory / COMING
-        for directory in (self.directory, coming):
-            directory.mkdir(mode=0o700, exist_ok=True)
-        for left in coming.iterdir():
-            left.unlink()
+        with suppress(FileNotFoundError):
+            for left in (self.directory / COMING).iterdir():
+                left.unlink()
         self.workers = Workers(self._call_in_reactor)
 
     def close(self) -> None:
@@ -73,7 +72,10 @@ class Blobs:
 
     def free(self) -> int:
         """How many bytes may still be written on the disk. Raises `OSError`."""
-        found = os.statvfs(self.directory)
+        try:
+            found = os.statvfs(self.directory)
+        except FileNotFoundError:  # (no file has come yet)
+            found = os.statvfs(self.directory.parent)
         return found.f_bavail * found.f_frsize
 
     def begin(self, on_progress: Callable[[], object] = lambda: None) -> BlobWriter:
@@ -144,18 +146,7 @@ class Blobs:
 def _rename(coming: Path, place: Path) -> bool:
     """Give a file its place; whether one was there already, which it replaces, as that might be damaged. Raises `OSError`."""
     was_there = place.exists()
-    with suppress(FileExistsError):
-        place.parent.mkdir(mode=0o700)
-        _sync(place.parent.parent)
+    make_directory(place.parent)
     coming.rename(place)
-    _sync(place.parent)
+    sync_names(place.parent)
     return was_there
-
-
-def _sync(directory: Path) -> None:
-    """Have the names in a directory on the disk."""
-    opened = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

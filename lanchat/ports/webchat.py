@@ -29,6 +29,7 @@ def add_webchat(  # noqa: PLR0913, PLR0917 (it is called in one place)
 ) -> Hosts:
     """Add the ports of the chat page, and of IRC clients in browsers; returns the names under which browsers may reach it."""
     from lanchat.gateways.websocket import SecureWebSocketProtocol, WebSocketProtocol  # noqa: PLC0415 (takes memory; few need it)
+    from lanchat.ports.files import file_resources  # noqa: PLC0415 (as above)
     from lanchat.webchat.channel import WebchatFactory  # noqa: PLC0415 (as above)
     from lanchat.webchat.secure import SecureFactory  # noqa: PLC0415 (as above)
     from lanchat.webchat.site import make_site  # noqa: PLC0415 (as above)
@@ -43,14 +44,14 @@ def add_webchat(  # noqa: PLR0913, PLR0917 (it is called in one place)
     )
     websockets = make_gateway(WebSocketProtocol)
     chat = websockets.router.chat
-    requests = Buckets(chat.limits, "requests")
-    factory = WebchatFactory(site, websockets, requests, make_irc and make_irc(False))
+    requests, resources = Buckets(chat.limits, "requests"), file_resources(service)
+    factory = WebchatFactory(site, websockets, requests, make_irc and make_irc(False), resources)
     for port in config["http"]:
         service.add_port(Listener("browsers", make_endpoint(reactor, port), factory, factory.drain))
     if contexts is None:
         return site.hosts
     websockets = make_gateway(SecureWebSocketProtocol)
-    factory = WebchatFactory(site, websockets, requests, make_irc and make_irc(True))
+    factory = WebchatFactory(site, websockets, requests, make_irc and make_irc(True), resources)
     with_tls = SecureFactory(contexts, factory, reactor, chat.counts, site.hosts)
     for port in config["https"]:
         over_tls.append(Listener("browsers over TLS", make_endpoint(reactor, port), with_tls, factory.drain))

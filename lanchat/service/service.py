@@ -13,6 +13,7 @@ from twisted.python.components import Componentized
 
 from lanchat.auth.passwords import Hasher
 from lanchat.core.chat import Chat
+from lanchat.files.blobs import Blobs
 from lanchat.logs.server import ServerLog
 from lanchat.model.names import Name
 from lanchat.net.listener import Listener
@@ -43,6 +44,8 @@ class ChatService(MultiService):
         self.store = store
         self._store_service = StoreService(store, self._load)
         self.hasher = hasher
+        #: The bytes of the files that go with messages.
+        self.blobs = Blobs(store.directory / "files", store.call_in_reactor)
         self._lobby = lobby
 
     def setServiceParent(self, parent: Any) -> None:
@@ -55,6 +58,7 @@ class ChatService(MultiService):
         """Open the store, now that the process has its final pid and user, and then the ports; raises `CannotStart`."""
         _log.info("{versions} keeps all in {data}", versions=process_stats.versions(), data=str(self.store.directory))
         self._store_service.startService()
+        self.blobs.open()
         self.hasher.startService()
         super().startService()
         self._open = True
@@ -96,6 +100,7 @@ class ChatService(MultiService):
         await ports
         self.chat.cursors.write()
         self.chat.read_markers.write()
+        self.blobs.close()
         await self.hasher.stopService()
         await self._store_service.stopService()
 
@@ -111,6 +116,7 @@ class ChatService(MultiService):
         known = {account.id: account for account in accounts.load(connection)}
         all_rooms = rooms.load(connection, known)
         in_force = sanctions.load(connection, all_rooms)
+        self.chat.uploads.space.free = self.blobs.free
         self.chat.begin(self.store, list(known.values()), all_rooms, in_force)
         self.chat.uploads.begin(files.links_key(connection), files.usages(connection))
         if self._lobby is not None and (room := self.chat.rooms.find(self._lobby.shown)) is not None:

@@ -7,14 +7,16 @@ its bytes (`lanchat.files.types`); all else is downloaded. Whatever it is, it ru
 from __future__ import annotations
 
 import re
+import socket
 from collections import Counter
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from lanchat.core.uploads import Uploads
 from lanchat.files.blobs import Blobs
 from lanchat.files.reader import BlobReader, open_blob
 from lanchat.files.types import INLINE
@@ -22,8 +24,7 @@ from lanchat.net import sockets
 from lanchat.net.addresses import is_loopback
 from lanchat.net.http import Body, Refusal
 from lanchat.protocol.errors import ChatError, Forbidden
-from lanchat.protocol.files import ANY_TYPE, FileInfo
-from lanchat.protocol.limits import Limits
+from lanchat.protocol.files import ANY_TYPE
 from lanchat.webchat.file_sender import IDLE_SECONDS, FileSender
 from lanchat.webchat.ranges import Part, Unsatisfiable, asked_part, is_known, is_unchanged
 
@@ -32,27 +33,13 @@ _PATH = re.compile(rb"/f/(?P<seq>[1-9]\d{0,18})/[^/]*")
 #: How many files are sent at the same time, in all and to one address; more are told to try again.
 MOST, MOST_OF_ADDRESS = 256, 64
 RETRY_SECONDS = 2
+#: So many bytes or more are sent with large buffers in the kernel, if there are not more files than this on their way.
+LARGE, MOST_WIDE = 262_144, 16
 #: What a browser may do with a file that it shows by itself: a picture, sound or a video of the file itself, and nothing else.
 POLICY = "sandbox; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 GONE = "This file is not here any more: its message was withdrawn or has been removed."
 
 _log = Logger("lanchat.webchat.files")
-
-
-class Links(Protocol):
-    """What checks links (`lanchat.state.file_links.FileLinks`)."""
-
-    def check(self, seq: int, ends: str, key: str, *, thumb: bool) -> int:
-        """For how many seconds a link lasts; raises `Forbidden` if it is wrong or has ended."""
-
-
-class Files(Protocol):
-    """What knows the files of messages (`lanchat.core.uploads.Uploads`)."""
-
-    links: Links
-
-    async def find(self, seq: int) -> FileInfo | None:
-        """The file of a message, if it has one. Raises `TooSlow` or `RateLimited`."""
 
 
 class Blob(NamedTuple):
@@ -69,8 +56,8 @@ class DownloadResource:
 
     own_names_only = False  # a link is a secret
 
-    def __init__(self, files: Files, blobs: Blobs, limits: Limits) -> None:
-        self._files, self._blobs, self._limits = files, blobs, limits
+    def __init__(self, files: Uploads, blobs: Blobs) -> None:
+        self._files, self._blobs = files, blobs
         self._sending: Counter[str] = Counter()  # by the address that gets the file
 
     def serves(self, method: bytes, path: bytes) -> bool:
@@ -164,7 +151,11 @@ class DownloadResource:
         if request.method == b"HEAD":
             part = Part(0, 0)
         request.channel.extend(IDLE_SECONDS)
+        large = part.end - part.start > LARGE and self._sending.total() <= MOST_WIDE
+        undo = sockets.widen(request.channel.transport, socket.SO_SNDBUF) if large else None
         await FileSender(request, reader, part).start()
+        if undo is not None:
+            undo()
 
     def _failed(self, failure: Failure, request: Any) -> None:
         _log.failure("a file could not be sent", failure)

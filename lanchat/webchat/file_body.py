@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.logger import Logger
 
@@ -11,31 +11,9 @@ from lanchat.files.blobs import Blobs
 from lanchat.files.types import HEAD_BYTES, PICTURES, media_type
 from lanchat.net.http import Refusal
 from lanchat.protocol.files import FileInfo
+from lanchat.state.upload import Upload
 
 _log = Logger("lanchat.files")
-
-
-class Upload(Protocol):
-    """What is known of a file before it comes (`lanchat.core.uploads.Upload`)."""
-
-    #: How many bytes come: first those of the small picture, then those of the file.
-    thumb: int
-    size: int
-    #: As in `FileInfo`.
-    name: str
-    width: int
-    height: int
-
-    @property
-    def address(self) -> str:
-        """As in `FileInfo`."""
-
-    @property
-    def is_wanted(self) -> Any:
-        """A function that returns whether there still is somebody who sends it."""
-
-    def abandon(self) -> None:
-        """Give it up, unless it has ended."""
 
 
 class FileBody:
@@ -43,7 +21,7 @@ class FileBody:
 
     def __init__(self, channel: Any, upload: Upload, blobs: Blobs, idle_seconds: float) -> None:
         """`channel` is the connection (`lanchat.webchat.channel.Channel`), which is paused while the disk is slower than it."""
-        self.most = upload.thumb + upload.size
+        self.most = upload.most
         self.idle_seconds = idle_seconds
         #: How many bytes of it came.
         self.size = 0

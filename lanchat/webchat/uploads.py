@@ -14,13 +14,14 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from lanchat.core.uploads import Upload, Uploads
+from lanchat.core.uploads import Uploads
 from lanchat.files.blobs import Blobs
 from lanchat.net.http import Refusal
 from lanchat.net.tls import tls_version
 from lanchat.protocol.entry import Entry
 from lanchat.protocol.errors import ChatError, Full, NoSuchTarget, NotStored, RateLimited, TooBig
 from lanchat.protocol.limits import Limits
+from lanchat.state.upload import Upload
 from lanchat.webchat.file_body import FileBody
 
 #: Matches the path of an upload; the ticket is in the group.

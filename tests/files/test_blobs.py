@@ -102,9 +102,8 @@ def test_nothing_stays_of_a_file_that_is_given_up(kept: Kept, size: int) -> None
 
 
 def test_what_was_coming_when_the_server_stopped_is_removed_at_its_start(kept: Kept) -> None:
-    coming = kept.blobs.directory / blobs_module.COMING / "left"
-    coming.write_bytes(b"half of a fi")
     digest = kept.keep(b"whole")
+    (kept.blobs.directory / blobs_module.COMING / "left").write_bytes(b"half of a fi")
     kept.blobs.open()
     assert kept.there() == {place(digest)}
 
