@@ -11,7 +11,7 @@ from lanchat.core.chat import Chat
 from lanchat.core.router import Router
 from lanchat.model.names import parse
 from lanchat.model.session import Role
-from lanchat.tables import accounts, rooms, sanctions
+from lanchat.tables import accounts, hooks, rooms, sanctions
 from tests.fakes import FakeIdentity, FakeStore, User
 
 
@@ -38,6 +38,7 @@ def again(router: Router, clock: Clock) -> Router:
     sanctions.RemoveEndedSanctions(clock.seconds()).run(store.connection)
     in_force = sanctions.load(store.connection, places)
     other.begin(store, list(known.values()), places, in_force)
+    other.hooks.begin(hooks.load(store.connection))
     other.identity = FakeIdentity(other)
     return Router(other, commands.run)
 

@@ -147,6 +147,7 @@ async def _close(chat: Chat, session: Session, packet: Packet, args: list[str]) 
     chat.rooms.remove(room)
     chat.room_events.tell(room, CLOSED, session, to=here)
     chat.sanctions.forget(room)
+    chat.hooks.forget(room)
     chat.activity.decided(f"{session.decider} closed {room.name}", session.role)
     chat.reply(session, packet, f"{room.name} is closed.")
 

@@ -12,9 +12,9 @@ from lanchat.core.delivery import Delivery
 from lanchat.core.replies import Replies, check_growth
 from lanchat.core.stored_messages import NOT_STORED
 from lanchat.model.mentions import mentioned
-from lanchat.model.names import key, parse
+from lanchat.model.names import Name, key, parse
 from lanchat.model.room import Room
-from lanchat.protocol.entry import BOT, Entry, Seq
+from lanchat.protocol.entry import BOT, AccountId, Entry, Seq
 from lanchat.protocol.errors import Forbidden, NotStored, RateLimited, TooBig, Usage
 from lanchat.protocol.limits import Buckets
 from lanchat.protocol.packet import MAX_MSG, SERVER, Sender, ServerPacket
@@ -40,9 +40,19 @@ class Bots:
     def add(self, text: str) -> Sender:
         """Reserve a name for a bot. Raises `BadName`, or `NameTaken` if somebody has it, or one that looks the same."""
         name = parse(text, self._online.is_free)
+        self._online.check_free_for_bot(name)
+        return self.keep(name)
+
+    def keep(self, name: Name) -> Sender:
+        """Let a bot have a name that was reserved for it before, as its row in the database says."""
         self._online.reserve_for_bot(name)
         sender = self._names[name.key] = Sender(name.shown, SERVER.ip)
         return sender
+
+    def drop(self, name: Name) -> None:
+        """Free the name of a bot that is no more."""
+        if self._names.pop(name.key, None) is not None:
+            self._online.release_bot(name)
 
     def find(self, name: str) -> Sender | None:
         """The bot with this name in any spelling, or None."""
@@ -53,37 +63,65 @@ class Bots:
 
         Raises `Forbidden` if the room allows no bots, `Usage` or `TooBig` for a wrong text, `RateLimited` or `NotStored`.
         """
-        self._check(bot, room, text)
-        now = round(self._replies.now() * 1000)
-        entry = Entry(room.conv, None, bot.name, bot.ip, room.name, text, now, kind=BOT)
-        entry.mentions = mentioned(text, room, self._online.accounts_by_key, None)
-        entry.source = lambda back: self._deliver(room, back)
-        self._delivery.store.append(entry)
+        if not room.rules.bots and room is not self._rooms.lobby:
+            raise Forbidden(f"{room.name} takes nothing from bots. Its owner allows that with /rules {room.name} bots on.")
+        check_text(bot, room, text)
+        if wait := self._rates.of(bot.name).try_take(1, self._replies.seconds()):
+            raise RateLimited(f"{bot.name} says too much at once. Try again later.", retry_ms=round(wait * 1000))
+        entry = self.hand_in(bot, room, text)
         await self._delivery.store.settled()
         if not entry.state:
             raise NotStored(NOT_STORED)
         return entry.seq
 
-    def _check(self, bot: Sender, room: Room, text: str) -> None:
-        if not room.rules.bots and room is not self._rooms.lobby:
-            raise Forbidden(f"{room.name} takes nothing from bots. Its owner allows that with /rules {room.name} bots on.")
-        try:
-            size = len(text.encode())
-        except UnicodeEncodeError:
-            raise Usage("Nothing was said: the text has lone surrogates.") from None
-        if not text.strip():
-            raise Usage("Nothing was said: the text is empty.")
-        if size > MAX_MSG:
-            raise TooBig(f"Nothing was said: a text has at most {MAX_MSG} bytes; this one has {size}.")
-        check_growth(ServerPacket(bot, room.name, text))
-        if wait := self._rates.of(bot.name).try_take(1, self._replies.seconds()):
-            raise RateLimited(f"{bot.name} says too much at once. Try again later.", retry_ms=round(wait * 1000))
+    def hand_in(  # noqa: PLR0913 (who says what, and where)
+        self,
+        bot: Sender,
+        room: Room,
+        text: str,
+        *,
+        author: AccountId | None = None,
+        cid: str | None = None,
+        on_back: Callable[[Entry], object] | None = None,
+    ) -> Entry:
+        """Hand a text of a bot's, which was checked, to the store; raises `NotStored`. It is delivered when it comes back.
+
+        `author` and `cid` are those of the entry: what has the same of both is a repeat, and is not said again. `on_back` is
+        called with the entry after that, also if it could not be stored (`Entry.state`). It must not raise.
+        """
+        now = round(self._replies.now() * 1000)
+        entry = Entry(room.conv, author, bot.name, bot.ip, room.name, text, now, cid=cid, kind=BOT)
+        entry.mentions = mentioned(text, room, self._online.accounts_by_key, None)
+
+        def back(entry: Entry) -> None:
+            try:
+                self._deliver(room, entry)
+            finally:
+                if on_back is not None:
+                    on_back(entry)
+
+        entry.source = back
+        self._delivery.store.append(entry)
+        return entry
 
     def _deliver(self, room: Room, entry: Entry) -> None:
-        """Deliver what came back from the store, if it was stored."""
-        if not entry.state:
+        """Deliver what came back from the store, if it was stored and repeats nothing."""
+        if not entry.state or entry.dup:
             return
         entry.source = (None, room, self._new_id()) if not entry.seq else None  # (where the id comes from)
         forms = self._delivery.forms_for(None, entry)
         for reader in tuple(room.sessions):
             self._delivery.show(reader, forms, entry.seq)
+
+
+def check_text(bot: Sender, room: Room, text: str) -> None:
+    """Raise `Usage` or `TooBig` if a bot can't say this in a room."""
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise Usage("Nothing was said: the text has lone surrogates.") from None
+    if not text.strip():
+        raise Usage("Nothing was said: the text is empty.")
+    if size > MAX_MSG:
+        raise TooBig(f"Nothing was said: a text has at most {MAX_MSG} bytes; this one has {size}.")
+    check_growth(ServerPacket(bot, room.name, text))

@@ -15,6 +15,7 @@ from lanchat.core.changes import Changes
 from lanchat.core.cursors import Cursors
 from lanchat.core.delivery import Delivery
 from lanchat.core.departures import Departures
+from lanchat.core.hooks import Hooks
 from lanchat.core.keepalive import Keepalive
 from lanchat.core.messages import Messages
 from lanchat.core.presence import Presence
@@ -85,13 +86,14 @@ class Chat:
         self.uploads = Uploads(clock, self.online, self.rooms, self.replies, self.sanctions, self.delivery, self.messages)
         self.typing_notices = TypingNotices(clock.seconds)
         self.bots = Bots(self.online, self.rooms, self.replies, self.delivery, new_id)
+        self.hooks = Hooks(self.online, self.rooms, self.replies, self.delivery, self.bots, clock)
         self.replay, self.cursors = Replay(self.delivery, self.replies), Cursors(clock, self.delivery, now)
         self.pending_logins = PendingLogins(clock, self.limits)
         self.activity = ActivityLog(clock)
         self.presence = Presence(clock, self.timestamp)
         self.borrowed_rights = BorrowedRights(lambda session, told: self.reply(session, None, told), self.presence.role_changed)
         self.room_events = RoomEvents(self.online, self.delivery, self.presence, clock, now)
-        self.departures = Departures(self.rooms, self.reservations, self.sanctions, self.delivery, self.room_events)
+        self.departures = Departures(self.rooms, self.reservations, self.sanctions, self.hooks, self.delivery, self.room_events)
         self.keepalive = Keepalive(clock, self._ping, self._ping_timed_out)
         #: How many accounts an address may make in an hour, an account or address rooms and invitations, and a guest new names.
         self.registrations, self.creations, self.invites, self.renames = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from lanchat.core.delivery import Delivery
+from lanchat.core.hooks import Hooks
 from lanchat.core.room_events import RoomEvents
 from lanchat.model.room import Room
 from lanchat.model.session import Session
@@ -22,12 +23,19 @@ WHY = {"GONE": "quit", Forbidden.code: "kicked", Banned.code: "banned"}
 class Departures:
     """Tells rooms of guests who are gone, and ends empty ones."""
 
-    def __init__(
-        self, rooms: Rooms, reservations: Reservations, sanctions: Sanctions, delivery: Delivery, room_events: RoomEvents
+    def __init__(  # noqa: PLR0913, PLR0917 (it is made in one place)
+        self,
+        rooms: Rooms,
+        reservations: Reservations,
+        sanctions: Sanctions,
+        hooks: Hooks,
+        delivery: Delivery,
+        room_events: RoomEvents,
     ) -> None:
         self._rooms = rooms
         self._reservations = reservations
         self._sanctions = sanctions
+        self._hooks = hooks
         self._delivery = delivery
         self._room_events = room_events
 
@@ -52,5 +60,10 @@ class Departures:
             return
         self._rooms.remove(room)
         # (Only then, as a ban in it may be on its way to the disk.)
-        after: dict[bool, Callable[[Room], object]] = {True: self._sanctions.forget, False: self._rooms.add}
+        after: dict[bool, Callable[[Room], object]] = {True: self._forget, False: self._rooms.add}
         self._delivery.store.write_in_background(CloseRoom(room.id), lambda done: after[done](room))
+
+    def _forget(self, room: Room) -> None:
+        """Forget what belonged to a room that was ended: its bans and mutes, and its webhooks."""
+        self._sanctions.forget(room)
+        self._hooks.forget(room)

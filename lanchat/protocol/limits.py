@@ -70,6 +70,7 @@ LIMITS = {
     "address-uploads": Limit(4, "files being sent at the same time from one address, except loopback", "another one must wait"),
     "upload-idle": Limit(30, "seconds without a byte of a file being sent", "it is given up, and the connection is closed"),
     "hooks": Limit(20, "webhooks of one room", "no more can be made there"),
+    "hook-posts": Limit(10, "messages a second from one webhook", "its sender is told to try again, and when"),
     "streams": Limit(100, "streams of messages open at the same time for one account", "no more can be opened"),
     "sanctions": Limit(10_000, "server-wide bans and mutes, plus the same number in rooms", "no more can be made"),
     "room-sanctions": Limit(100, "bans and mutes in one room", "no more can be made there"),
@@ -80,7 +81,7 @@ LIMITS = {
     "bad": Limit(100, "bad packets within 10 s", "the session is told, and closed"),
 }
 #: Limits that may be fractions, as they are rates or times; all others are whole numbers.
-FRACTIONAL = frozenset({"opens", "requests", "logins", "notices", "packets", "bytes", "opening", "upload-idle"})
+FRACTIONAL = frozenset({"opens", "requests", "logins", "notices", "hook-posts", "packets", "bytes", "opening", "upload-idle"})
 #: Bytes that are added to the size of each read, as handling a read costs time however short it is. Under TLS a read is a
 #: record, which may be empty.
 READ_OVERHEAD = 256

@@ -21,7 +21,7 @@ from lanchat.service import process_stats
 from lanchat.service.drain import Drain
 from lanchat.service.store_service import StoreService
 from lanchat.store.store import Store
-from lanchat.tables import accounts, files, rooms, sanctions
+from lanchat.tables import accounts, files, hooks, rooms, sanctions
 
 _log = Logger("lanchat.service")
 
@@ -101,6 +101,7 @@ class ChatService(MultiService):
         self.chat.cursors.write()
         self.chat.read_markers.write()
         self.blobs.close()
+        self.chat.hooks.write()
         await self.hasher.stopService()
         await self._store_service.stopService()
 
@@ -119,5 +120,6 @@ class ChatService(MultiService):
         self.chat.uploads.space.free = self.blobs.free
         self.chat.begin(self.store, list(known.values()), all_rooms, in_force)
         self.chat.uploads.begin(files.links_key(connection), files.usages(connection))
+        self.chat.hooks.begin(hooks.load(connection))
         if self._lobby is not None and (room := self.chat.rooms.find(self._lobby.shown)) is not None:
             self.chat.rooms.open_lobby(room)

@@ -69,12 +69,20 @@ class OnlineUsers:
         if account.name.key != key(account.name.shown):
             self._odd[account.name.shown] = self._odd[account.name.key] = account
 
-    def reserve_for_bot(self, name: Name) -> None:
-        """Let a name belong to a bot (`lanchat.core.bots`), so that nobody else is given it. Raises `NameTaken`."""
+    def check_free_for_bot(self, name: Name) -> None:
+        """Raise `NameTaken` if a bot can't be given a name, as somebody has it, or one that looks the same."""
         if self._taken(name):
             raise NameTaken(f"The name {name.shown}, or one that looks like it, is taken.")
+
+    def reserve_for_bot(self, name: Name) -> None:
+        """Let a name belong to a bot (`lanchat.core.bots`), so that nobody else is given it."""
         self._bots[name.key] = name
         self.lookalikes.add(name)
+
+    def release_bot(self, name: Name) -> None:
+        """Free the name of a bot that is no more."""
+        del self._bots[name.key]
+        self.lookalikes.discard(name)
 
     def check_no_bot(self, name: Name) -> None:
         """Raise `NameTaken` if a name is a bot's, or looks like one."""

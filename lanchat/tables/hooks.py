@@ -62,13 +62,15 @@ class ChangeHook(LogCommand[None], frozen=True):
     """Give a webhook a new secret, or enable or disable it."""
 
     id: int
-    secret: bytes
-    enabled: bool
+    #: What it becomes; None leaves it as it is.
+    secret: bytes | None = None
+    enabled: bool | None = None
 
     def run(self, connection: Connection) -> None:
         """Raises `NoSuchTarget` if the hook was removed."""
         changed = connection.execute(
-            "UPDATE hooks SET secret = ?, enabled = ? WHERE id = ?", (self.secret, int(self.enabled), self.id)
+            "UPDATE hooks SET secret = coalesce(?, secret), enabled = coalesce(?, enabled) WHERE id = ?",
+            (self.secret, self.enabled, self.id),
         )
         if not changed.rowcount:
             raise NoSuchTarget("That webhook was removed meanwhile.")

@@ -174,7 +174,9 @@ class Life:
             sanctions.RemoveEndedSanctions: lambda: sanctions.RemoveEndedSanctions(self._seconds),
             files.NoteUnlinked: lambda: files.NoteUnlinked(files.unlinked(self.copy.connection, 3)),
             hooks.AddHook: self._add_hook,
-            hooks.ChangeHook: lambda: hooks.ChangeHook(self._hook(), self.dice.randbytes(8), self._rarely()),
+            hooks.ChangeHook: lambda: hooks.ChangeHook(
+                self._hook(), self.dice.choice([None, self.dice.randbytes(8)]), self.dice.choice([None, False, True])
+            ),
             hooks.RemoveHook: lambda: hooks.RemoveHook(self._hook()),
             hooks.NoteHooksUsed: lambda: hooks.NoteHooksUsed(((self._hook(), self._seconds), (self._hook(), 5))),
             hooks.MoveHook: self._move_hook,
