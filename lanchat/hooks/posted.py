@@ -34,3 +34,17 @@ class Reading(NamedTuple):
     posts: tuple[Post, ...]
     #: The type and the body of the answer, for the number and the time (in seconds since the epoch) of the last message.
     answer: Callable[[int, int], tuple[str, bytes]]
+
+
+class Unreadable(Exception):
+    """Nothing can be said of what was posted. The text says why, in one line, to whoever set up the sender."""
+
+    def __init__(self, code: str, text: str) -> None:
+        """`code` is one of the two below."""
+        super().__init__(text)
+        self.code = code
+
+
+#: The codes of `Unreadable`, as Slack calls them, because senders know these words: there is nothing to say in what was posted,
+#: and what was posted is not of the form that its Content-Type promises.
+NO_TEXT, INVALID_PAYLOAD = "no_text", "invalid_payload"
