@@ -26,6 +26,8 @@ _EMPTY_LINES = re.compile("\n{3,}")
 
 def tidy(text: str) -> str:
     r"""A text with `\n` at the ends of lines, no blanks there, at most one empty line in a row, and no control characters."""
+    if text.isprintable():
+        return text.rstrip()
     text = _NO_TEXT.sub("", _LINE_ENDS.sub("\n", _ESCAPES.sub("", text)))
     return _EMPTY_LINES.sub("\n\n", "\n".join(map(str.rstrip, text.split("\n")))).strip("\n")
 
