@@ -14,6 +14,7 @@ from lanchat.commands import (
     files,
     hello,
     history,
+    hooks,
     invitations,
     joining,
     moderation,
@@ -121,7 +122,8 @@ PARTS = {
     | invitations.COMMANDS
     | room_rights.COMMANDS
     | history.COMMANDS
-    | conversations.COMMANDS,
+    | conversations.COMMANDS
+    | hooks.COMMANDS,
     "account": accounts.COMMANDS,
     "moderation": moderation.COMMANDS,
 }

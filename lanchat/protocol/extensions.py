@@ -138,3 +138,4 @@ class AnswerX(ServerX, omit_defaults=True, gc=False):
     people: list[dict[str, Any]] | None = None
     rules: dict[str, Any] | None = None
     ranks: dict[str, str] | None = None
+    hooks: list[dict[str, Any]] | None = None

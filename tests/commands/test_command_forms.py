@@ -59,6 +59,18 @@ FORMS: dict[str, list[str | dict[str, Any]]] = {
         {"room": "#ops", "rules": {"key": "word", "limit": 5}},
     ],
     "/rename": ["#ops #pumps", {"room": "#ops", "text": "#pumps"}],
+    "/hook": [
+        "list",
+        "list #ops",
+        "add alerts #ops",
+        "rotate builds",
+        "disable builds",
+        "enable builds",
+        "remove builds",
+        {"command": "list"},
+        {"command": "add", "target": "alerts", "room": "#ops"},
+        {"command": "rotate", "target": "builds"},
+    ],
     "/history": [
         "",
         "#ops",
@@ -116,6 +128,7 @@ def router_and_operator() -> tuple[Router, User]:
         ("/mute", "eve"),
         ("/ban", "192.0.2.1"),
         ("/mute", "#ops eve"),
+        ("/hook", "add builds #ops"),
     ]:
         ann.send(to, msg)
     bob.send("/join", "#ops")
