@@ -87,7 +87,7 @@ class Gathered:
     @property
     def is_full(self) -> bool:
         """Whether there is more than a message takes, so that no more has to be looked for."""
-        return self._size > MAX_MSG
+        return self._size > MAX_MSG + 1  # (the newline after the last part is none of the text)
 
     def add(self, part: str) -> None:
         """Add a part, unless it is empty, or there already (senders repeat themselves), or there is enough."""

@@ -213,6 +213,20 @@ def test_the_same_is_said_once() -> None:
     assert text({"text": "Build 7", "attachments": [{"text": "Build 7"}, {"fallback": "Build 7"}]}) == "Build 7"
 
 
+def test_what_is_said_once_takes_room_once() -> None:
+    shown = text({"attachments": [{"text": "a" * 9000}] * 5 + [{"text": "the end"}]})
+    assert shown == "a" * 9000 + "\nthe end"
+    full = {"attachments": [{"text": "a" * (MAX_MSG - 2)}, {"text": "the end"}]}
+    assert text(full).endswith(CUT)
+
+
+def test_rich_text_is_read_to_some_depth() -> None:
+    element: dict[str, Any] = {"type": "text", "text": "deep"}
+    for number in range(9):
+        element = {"type": "rich_text_section", "elements": [{"type": "text", "text": f"{number} "}, element]}
+    assert text({"blocks": [{"type": "rich_text", "elements": [element]}]}) == "8 7 6 5 4 3"
+
+
 def test_a_fallback_counts_only_alone() -> None:
     assert text({"attachments": [{"fallback": "short", "text": "long"}, {"fallback": "only"}]}) == "long\nonly"
     assert text({"fallback": "only", "blocks": [{"type": "divider"}], "attachments": []}) == "only"
