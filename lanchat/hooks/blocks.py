@@ -9,6 +9,8 @@ from lanchat.hooks.texts import Gathered, link, objects, words
 
 #: How deep lists of rich text may be in one another.
 MAX_DEPTH = 6
+#: How many texts stand side by side, as Slack has it.
+MOST_IN_CONTEXT = 10
 
 
 def gather_blocks(blocks: Any, into: Gathered) -> None:
@@ -17,17 +19,14 @@ def gather_blocks(blocks: Any, into: Gathered) -> None:
         if into.is_full:
             return
         into.add(unmarked(words(block.get("text"))))
-        for text in objects(block.get("fields")):
-            into.add(unmarked(words(text)))
+        into.add_all(unmarked(words(text)) for text in objects(block.get("fields")))
         elements = objects(block.get("elements"))
         if block.get("type") == "rich_text":
-            for element in elements:
-                into.add(_rich(element, 0))
+            into.add_all(_rich(element, 0) for element in elements)
         elif block.get("type") == "context":  # its texts stand side by side
-            into.add(" ".join(filter(None, (unmarked(words(element)) for element in elements))))
+            into.add(" ".join(filter(None, (unmarked(words(element)) for element in elements[:MOST_IN_CONTEXT]))))
         else:
-            for element in elements:
-                into.add(button(element))
+            into.add_all(map(button, elements))
         if isinstance(block.get("accessory"), dict):
             into.add(button(block["accessory"]))
         into.add(_picture(block))

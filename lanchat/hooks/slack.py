@@ -40,18 +40,20 @@ def _gather_attachment(attachment: dict[str, Any], into: Gathered) -> None:
     own.add(_linked(attachment, "author_name", "author_link"))
     own.add(_linked(attachment, "title", "title_link"))
     own.add(unmarked(words(attachment.get("text"))))
-    for field in objects(attachment.get("fields")):
-        title, value = (unmarked(words(field.get(member))) for member in ("title", "value"))
-        own.add(f"{title}: {value}" if title and value else title or value)
+    own.add_all(map(_field, objects(attachment.get("fields"))))
     gather_blocks(attachment.get("blocks"), own)
-    for action in objects(attachment.get("actions")):
-        own.add(button(action))
+    own.add_all(map(button, objects(attachment.get("actions"))))
     picture = words(attachment.get("image_url"))
     if picture:
         own.add(link("Picture", picture))
     if not own:
         own.add(unmarked(words(attachment.get("fallback"))))
     into.add(str(own))
+
+
+def _field(field: dict[str, Any]) -> str:
+    title, value = (unmarked(words(field.get(member))) for member in ("title", "value"))
+    return f"{title}: {value}" if title and value else title or value
 
 
 def _linked(attachment: dict[str, Any], member: str, url: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from lanchat.protocol.packet import MAX_MSG, visible
@@ -95,6 +96,13 @@ class Gathered:
         if part.strip() and not self.is_full and part not in self._parts:
             self._parts[part] = None
             self._size += len(part.encode()) + 1
+
+    def add_all(self, parts: Iterable[str]) -> None:
+        """Add parts until there is enough; what follows is not even made."""
+        for part in parts:
+            if self.is_full:
+                return
+            self.add(part)
 
     def __bool__(self) -> bool:
         return bool(self._parts)

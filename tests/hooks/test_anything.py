@@ -120,6 +120,8 @@ JSON = "application/json"
         (b'{"a":' * (MILLION // 5), ""),
         (b'{"attachments":[' + b"{}," * (MILLION // 3) + b"{}]}", JSON),
         (b'{"attachments":[{"fields":[' + b'{"value":"<http://"},' * (MILLION // 20) + b"{}]}]}", JSON),
+        (b'{"attachments":[{"fields":[' + (b'{"value":"' + b"&amp;" * 6000 + b'"},') * 33 + b"{}]}]}", JSON),
+        (b'{"blocks":[{"type":"context","elements":[' + (b'{"text":"' + b"&amp;" * 6000 + b'"},') * 33 + b"{}]}]}", JSON),
         (b'{"blocks":' + b'[{"type":"rich_text","elements":' * 400 + b"[]" + b"}]" * 400 + b"}", JSON),
         (b'{"alerts":[' + b'{"labels":{"a":"b"}},' * (MILLION // 20) + b"{}]}", JSON),
         (b'{"alerts":[{"annotations":{' + b",".join(b'"%d":"x"' % n for n in range(100_000)) + b"}}]}", JSON),
@@ -135,7 +137,7 @@ JSON = "application/json"
         (b"\x1b[" * (MILLION // 2), "text/plain"),
         (b"\xff" * MILLION, "text/plain"),
     ],
-    ids=range(18),
+    ids=range(20),
 )
 def test_a_megabyte_of_anything_is_read_in_a_moment(body: bytes, kind: str) -> None:
     start = time.process_time()
