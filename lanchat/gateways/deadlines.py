@@ -21,11 +21,12 @@ class Deadlines:
         self._seconds = seconds
         self._began: dict[Callable[[], None], float] = {}
         self._timer: DelayedCall | None = None
+        self._looking = False
 
     def begin(self, too_slow: Callable[[], None]) -> None:
-        """Start the time of this function, which is called when it is up."""
+        """Start the time of this function, which is called when it is up; it may begin its time anew then."""
         self._began[too_slow] = self._clock.seconds()
-        if self._timer is None:
+        if self._timer is None and not self._looking:
             self._look_in(self._seconds())
 
     def end(self, too_slow: Callable[[], None]) -> None:
@@ -36,16 +37,21 @@ class Deadlines:
             self._timer = None
 
     def _look(self) -> None:
-        self._timer = None
-        now = self._clock.seconds()
+        self._timer, self._looking = None, True
+        try:
+            self._call_due(self._clock.seconds())
+        finally:
+            self._looking = False
+            if self._began:
+                self._look_in(next(iter(self._began.values())) + self._seconds() - self._clock.seconds())
+
+    def _call_due(self, now: float) -> None:
         while self._began:
             too_slow, began = next(iter(self._began.items()))
-            left = began + self._seconds() - now
-            if left > ROUNDING:
-                self._look_in(left)
+            if began + self._seconds() - now > ROUNDING:
                 return
             del self._began[too_slow]
             too_slow()
 
     def _look_in(self, seconds: float) -> None:
-        self._timer = self._clock.callLater(min(seconds, MAX_PAUSE), self._look)
+        self._timer = self._clock.callLater(max(0.0, min(seconds, MAX_PAUSE)), self._look)

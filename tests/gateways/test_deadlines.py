@@ -67,3 +67,18 @@ def test_a_shorter_time_counts_within_seconds() -> None:
     rig.begin("b")
     rig.clock.pump([0.5] * (2 * round(10 + MAX_PAUSE)))
     assert [name for name, _ in rig.told] == ["a", "b"]
+
+
+def test_who_begins_anew_when_called_has_one_timer_still() -> None:
+    rig = Rig()
+
+    def again() -> None:
+        rig.told.append(("again", rig.clock.seconds()))
+        rig.deadlines.begin(again)
+
+    rig.deadlines.begin(again)
+    rig.clock.advance(1)
+    rig.begin("b")
+    rig.clock.pump([0.5] * 70)
+    assert rig.told == [("again", 10), ("b", 11), ("again", 20), ("again", 30)]
+    assert len(rig.clock.getDelayedCalls()) == 1
