@@ -14,6 +14,7 @@ from lanchat.service.requests import (
     Add,
     Done,
     Failed,
+    MakeToken,
     Purge,
     Remove,
     ReportProgress,
@@ -55,6 +56,7 @@ def _rule(options: Namespace) -> Request:
 REQUESTS: dict[str, Callable[[Namespace], Request]] = {
     "add": _add,
     "passwd": _passwd,
+    "token": lambda options: MakeToken(options.name, options.revoke),
     "role": lambda options: SetRole(options.name, options.role),
     "remove": lambda options: Remove(options.name),
     "purge": _purge,

@@ -65,6 +65,7 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
     _add_export(commands.add_parser)
     _add_purge(commands.add_parser)
     _add_say(commands.add_parser)
+    _add_token(commands.add_parser)
     _add_configuration(commands.add_parser)
     options = parser.parse_args(arguments)
     if options.command == "account":
@@ -151,6 +152,20 @@ def _add_say(add: _Adds) -> None:
     say = add("say", help="say something in a room, as the server; it is kept like any message there")
     say.add_argument("room", metavar="#ROOM", help="quote it, as a shell takes # for a comment")
     say.add_argument("text", metavar="TEXT", nargs="+")
+
+
+def _add_token(add: _Adds) -> None:
+    token = add(
+        "token",
+        help="make a token of an account, for programs that read streams or log in; it is shown once",
+        description=(
+            "Make a token, with which a program logs in to an account instead of with its password (docs/automation.md). With "
+            "--json it is the member `token`. An account has at most 32; with one more, the oldest ends. A new password ends "
+            "all of them, as --revoke does."
+        ),
+    )
+    token.add_argument("name", metavar="NAME")
+    token.add_argument("--revoke", action="store_true", help="make none, but end all tokens of the account, and its logins")
 
 
 def _add_configuration(add: _Adds) -> None:

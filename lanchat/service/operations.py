@@ -24,11 +24,12 @@ from lanchat.protocol.entry import ERASED
 from lanchat.protocol.errors import ChatError, Full, NameTaken, NoSuchTarget
 from lanchat.protocol.packet import SERVER, visible
 from lanchat.protocol.spelling import caseless
-from lanchat.service import process_stats, room_operations
+from lanchat.service import process_stats, room_operations, token_operations
 from lanchat.service.requests import (
     Add,
     Done,
     Failed,
+    MakeToken,
     Purge,
     Reload,
     Remove,
@@ -104,7 +105,7 @@ class Operations:
         except Exception:  # noqa: BLE001 (a bug costs this request only)
             _log.failure("{who}: an operation went wrong", who=who)
             return Failed("Internal server error. See the server's log before you try again.", "INTERNAL")
-        _log.info("administrator ({who}): {text}", who=who, text=visible(done.text), audit=True)
+        _log.info("administrator ({who}): {text}", who=who, text=visible(done.text.partition("\n")[0]), audit=True)
         return done
 
     async def _do(self, request: Request, report: ReportProgress) -> Done:
@@ -114,6 +115,7 @@ class Operations:
             Add: self._add,
             SetPassword: self._set_password,
             SetRole: self._set_role,
+            MakeToken: lambda request: token_operations.make_or_end(self._chat, request, self._account(request.name)),
             Remove: self._remove,
             Say: self._say,
             SetRank: lambda request: room_operations.set_rank(self._chat, request, self._account(request.account)),

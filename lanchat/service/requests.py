@@ -39,6 +39,12 @@ class SetPassword(Request, tag="passwd"):
     password: str
 
 
+class MakeToken(Request, tag="token"):
+    """Make a token for an account, or end all of its tokens."""
+
+    revoke: bool = False
+
+
 class SetRole(Request, tag="role"):
     """Change the role of an account."""
 
@@ -116,7 +122,7 @@ class Progress(msgspec.Struct, tag_field="is", tag="progress"):
 
 
 REQUEST_DECODER: msgspec.json.Decoder[Request] = msgspec.json.Decoder(
-    Add | SetPassword | SetRole | Remove | Purge | Say | SetRank | SetRule | Note | Reload | Status
+    Add | SetPassword | MakeToken | SetRole | Remove | Purge | Say | SetRank | SetRule | Note | Reload | Status
 )
 ANSWER_DECODER: msgspec.json.Decoder[Done | Failed | Progress] = msgspec.json.Decoder(Done | Failed | Progress)
 

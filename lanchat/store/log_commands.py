@@ -54,6 +54,7 @@ from lanchat.tables.rooms import (
     Uninvite,
 )
 from lanchat.tables.sanctions import AddSanction, RemoveEndedSanctions, RemoveSanctions
+from lanchat.tables.tokens import RemoveTokens
 
 #: The first line of the docstring of each says what it does; docs/keeping.md has them as a table.
 COMMANDS: tuple[type[LogCommand[Any]], ...] = (
@@ -64,6 +65,7 @@ COMMANDS: tuple[type[LogCommand[Any]], ...] = (
     SetAway,
     RemoveAccount,
     AddToken,
+    RemoveTokens,
     EnterDevice,
     MoveCursors,
     EndClassicSessions,

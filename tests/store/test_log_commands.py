@@ -29,7 +29,7 @@ from lanchat.store import erasure, message_removal, word_index
 from lanchat.store.log_commands import COMMANDS
 from lanchat.store.timeline import DAY_MS, Age
 from lanchat.store.writing import Job
-from lanchat.tables import accounts, files, hooks, read_markers, recent, room_rules, rooms, sanctions
+from lanchat.tables import accounts, files, hooks, read_markers, recent, room_rules, rooms, sanctions, tokens
 from lanchat.tables.log_command import LogCommand
 from lanchat.tables.ranks import SetRank
 from lanchat.tables.recent import newest_seq
@@ -149,6 +149,7 @@ class Life:
             accounts.SetAway: lambda: accounts.SetAway(self._account(), self._word()),
             accounts.RemoveAccount: lambda: accounts.RemoveAccount(self._account()) if self._rarely() else None,
             accounts.AddToken: lambda: accounts.AddToken(self._account(), self.dice.randbytes(8), self.now // DAY_MS, 2),
+            tokens.RemoveTokens: lambda: tokens.RemoveTokens(self._account()) if self._rarely() else None,
             accounts.EnterDevice: self._enter_device,
             accounts.MoveCursors: self._move_cursors,
             accounts.EndClassicSessions: accounts.EndClassicSessions,
