@@ -13,7 +13,7 @@ from lanchat.model.session import Account
 from lanchat.protocol.errors import ClientGone, Forbidden
 
 #: The gateways whose connections nobody else can read.
-ENCRYPTED = ("tls", "wss", "ircs")
+ENCRYPTED = ("tls", "wss", "ircs", "streams")
 
 
 class Identity:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ from lanchat.history import changes, pages
 from lanchat.history.pages import Page
 from lanchat.history.positions import Count, OfAccount
 from lanchat.model.session import Account, Backlog, Session
-from lanchat.protocol.entry import Entry
+from lanchat.protocol.entry import ConversationId, Entry, Seq
 from lanchat.protocol.errors import ChatError, TooSlow
 
 #: The `x.batch` of the packets of a replay.
@@ -45,13 +45,17 @@ class Replay:
             return None
         return count.number
 
-    async def resume(self, session: Session, after: int) -> None:
+    async def resume(self, session: Session, after: int, convs: Mapping[ConversationId, Seq] | None = None) -> None:
         """Send a capable session all messages after the number `after`, as a batch. New ones are held back until it has ended.
+
+        `convs` are the conversations that are read, each with the number after which its messages count; None: all of the
+        account.
 
         If the log can't be read, the batch ends early with `more`: the client fetches what is missing up to the number in the
         welcome. What came after that is announced as a gap.
         """
         backlog, welcomed = self._begin(session, after), self._delivery.store.last_seq
+        backlog.convs = convs
         first, n, more = after + 1, 0, True
         try:
             while (more or backlog.upto > session.seen) and _is_here(session):
@@ -155,7 +159,7 @@ class Replay:
         account = session.account
         assert account is not None  # noqa: S101 (guests miss nothing)
         backlog.held, backlog.asked = [], upto
-        convs = OfAccount(account.id)
+        convs = OfAccount(account.id) if backlog.convs is None else backlog.convs
         return await self._delivery.store.read(partial(query, convs=convs, after=session.seen, upto=upto, **asked))
 
     async def _deliver_held(self, session: Session, backlog: Backlog) -> int:

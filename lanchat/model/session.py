@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import IntEnum
 from typing import TypeAlias
 
@@ -70,7 +70,7 @@ class Account:
 class Backlog:
     """Messages that a session should have been sent, and was not, as it is behind."""
 
-    __slots__ = ("after", "asked", "held", "passed", "replays", "upto")
+    __slots__ = ("after", "asked", "convs", "held", "passed", "replays", "upto")
 
     def __init__(self, after: int, replays: bool = False) -> None:
         """`after` is the number of the last message that it was sent.
@@ -81,6 +81,8 @@ class Backlog:
         self.replays = replays
         #: The number in the log up to which the replay reads.
         self.asked = 0
+        #: The conversations that the replay reads, each with the number after which its messages count; None: all that it may.
+        self.convs: Mapping[str, int] | None = None
         #: The number of the newest message that the session itself said meanwhile: up to there it has all once this is sent.
         self.passed = 0
         #: The number of the newest message that it was not sent; 0 if there is none.

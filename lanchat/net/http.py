@@ -36,6 +36,21 @@ class Refusal(Exception):
         self.headers = {name.replace("_", "-").title(): headers[name] for name in headers}
 
 
+def written_refusal(refusal: Refusal) -> bytes:
+    """The whole answer, of a connection that is closed then."""
+    reason = _REASONS.get(refusal.code) or http.RESPONSES.get(refusal.code, b"")
+    told = f"{refusal}\n".encode()
+    headers = {"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff", **refusal.headers}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return b"HTTP/1.1 %d %b\r\n%bConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (
+        refusal.code,
+        reason,
+        lines.encode(),
+        len(told),
+        told,
+    )
+
+
 class Body(Protocol):
     """What takes the body of a request."""
 
@@ -189,14 +204,7 @@ class BoundedChannel(http.HTTPChannel):
     def refuse(self, request: Any, refusal: Refusal) -> None:
         """Answer a request of which not all has come with why it is refused, and close. What still comes is not served."""
         request.abandon()
-        reason = _REASONS.get(refusal.code) or http.RESPONSES.get(refusal.code, b"")
-        told = f"{refusal}\n".encode()
-        headers = {"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff", **refusal.headers}
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        self.transport.write(
-            b"HTTP/1.1 %d %b\r\n%bConnection: close\r\nContent-Length: %d\r\n\r\n%b"
-            % (refusal.code, reason, lines.encode(), len(told), told)
-        )
+        self.transport.write(written_refusal(refusal))
         self.linger()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

@@ -28,11 +28,13 @@ def add_webchat(  # noqa: PLR0913, PLR0917 (it is called in one place)
     make_irc: Callable[[bool], ChatFactory] | None,
 ) -> Hosts:
     """Add the ports of the chat page, and of IRC clients in browsers; returns the names under which browsers may reach it."""
+    from lanchat.gateways.stream import SecureStreamProtocol, StreamFactory, StreamProtocol  # noqa: PLC0415 (as below)
     from lanchat.gateways.websocket import SecureWebSocketProtocol, WebSocketProtocol  # noqa: PLC0415 (takes memory; few need it)
     from lanchat.ports.files import file_resources  # noqa: PLC0415 (as above)
     from lanchat.webchat.channel import WebchatFactory  # noqa: PLC0415 (as above)
     from lanchat.webchat.secure import SecureFactory  # noqa: PLC0415 (as above)
     from lanchat.webchat.site import make_site  # noqa: PLC0415 (as above)
+    from lanchat.webchat.streams import Streams  # noqa: PLC0415 (as above)
 
     own = None if contexts is None else preflight.tls_files(config, config["data"])[1]
     over_tls: list[Listener] = []
@@ -45,13 +47,17 @@ def add_webchat(  # noqa: PLR0913, PLR0917 (it is called in one place)
     websockets = make_gateway(WebSocketProtocol)
     chat = websockets.router.chat
     requests, resources = Buckets(chat.limits, "requests"), file_resources(service)
-    factory = WebchatFactory(site, websockets, requests, make_irc and make_irc(False), resources)
+    streams = make_gateway(StreamProtocol, make=StreamFactory)
+    irc = make_irc and make_irc(False)
+    factory = WebchatFactory(site, websockets, requests, irc, [*resources, Streams(streams)], [streams])
     for port in config["http"]:
         service.add_port(Listener("browsers", make_endpoint(reactor, port), factory, factory.drain))
     if contexts is None:
         return site.hosts
     websockets = make_gateway(SecureWebSocketProtocol)
-    factory = WebchatFactory(site, websockets, requests, make_irc and make_irc(True), resources)
+    streams = make_gateway(SecureStreamProtocol, make=StreamFactory)
+    irc = make_irc and make_irc(True)
+    factory = WebchatFactory(site, websockets, requests, irc, [*resources, Streams(streams)], [streams])
     with_tls = SecureFactory(contexts, factory, reactor, chat.counts, site.hosts)
     for port in config["https"]:
         over_tls.append(Listener("browsers over TLS", make_endpoint(reactor, port), with_tls, factory.drain))

@@ -1,7 +1,7 @@
 """The connections of browsers before they become WebSockets: counted, bounded in time, and handed over exactly once.
 
-A connection is counted by the admission like any other client's. When it becomes a WebSocket, it is handed to the gateway for
-those (lanchat/gateways/websocket.py) and stays counted; that gateway notes its end.
+A connection is counted by the admission like any other client's. When it becomes a WebSocket, or a stream, it is handed to the
+gateway for those (lanchat/gateways/websocket.py and stream.py) and stays counted; that gateway notes its end.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from websockets.http11 import Response
 from zope.interface import implementer
 
 from lanchat.gateways import other_protocols
+from lanchat.gateways.connection import Connection
 from lanchat.gateways.factory import ChatFactory
 from lanchat.gateways.websocket_connection import WebSocketConnection
 from lanchat.net import sockets
@@ -56,7 +57,8 @@ class Channel(BoundedChannel):
     #: The bytes that were read (see `networkReceived`).
     taken = 0
     _requests = _network_bytes = 0
-    _websocket: WebSocketConnection | None = None
+    #: What the connection was handed over to (`hand_over`).
+    _successor: Connection | None = None
     #: For how many seconds no byte may come of the body that comes now; None if the request as a whole has a deadline.
     _idle_seconds: float | None = None
     _since_reset = 0  # bytes of the body since its deadline was set
@@ -160,33 +162,38 @@ class Channel(BoundedChannel):
         super().requestDone(request)
 
     def rawDataReceived(self, data: bytes) -> None:
-        """Keep what came behind the request: for the WebSocket, if it has become one, and for the next request otherwise."""
-        if self._websocket is None:
+        """Keep what came behind the request: for what the connection was handed over to, or else for the next request."""
+        if self._successor is None:
             super().rawDataReceived(data)
         else:
-            self._websocket.dataReceived(data)
+            self._successor.dataReceived(data)
 
     def become_websocket(self, response: Response, gateway: ChatFactory) -> None:
         """Answer with this response, and hand the connection to a gateway for WebSockets."""
+        websocket = gateway.buildProtocol(None)
+        assert isinstance(websocket, WebSocketConnection)  # noqa: S101 (it makes no others, and refuses by address only)
+        websocket.subprotocol = response.headers.get("Sec-WebSocket-Protocol", "")
+        self.hand_over(websocket, response.serialize())
+
+    def hand_over(self, successor: Connection, head: bytes = b"") -> None:
+        """Hand the connection to a protocol that goes on with it, after these last bytes of an answer. It stays counted."""
         self._forget()
         self.closing = True  # (it is no HTTP any more)
-        transport, websocket = self.transport, gateway.buildProtocol(None)
-        assert isinstance(websocket, WebSocketConnection)  # noqa: S101 (it makes no others, and refuses by address only)
-        self._websocket = websocket
-        websocket.subprotocol = response.headers.get("Sec-WebSocket-Protocol", "")
+        self._successor, transport = successor, self.transport
         transport.unregisterProducer()
         self.requests.clear()  # (as in `connectionLost`)
-        transport.write(response.serialize())
+        if head:
+            transport.write(head)
         if isinstance(transport, ProtocolWrapper):  # TLS, or a proxy's header
-            transport.wrappedProtocol = websocket
+            transport.wrappedProtocol = successor
         else:
-            transport.protocol = websocket
-        websocket.makeConnection(transport)
+            transport.protocol = successor
+        successor.makeConnection(transport)
         if self.refusal is not None:
-            websocket.refuse_excess(self.refusal)
+            successor.refuse_excess(self.refusal)
         elif self._dataBuffer:  # it came while the request waited
             transport.resumeProducing()
-            websocket.dataReceived(b"".join(self._dataBuffer))
+            successor.dataReceived(b"".join(self._dataBuffer))
 
     def refuse_protocol(self) -> None:
         """Tell what is no HTTP which port this is: in a packet, which programs understand, and people can read."""
@@ -225,26 +232,29 @@ class WebchatFactory(Factory):
 
     noisy = False
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 (it is made in one place)
         self,
         site: Site,
         websockets: ChatFactory,
         requests: Buckets,
         irc: ChatFactory | None = None,
         resources: Sequence[Resource] = (),
+        others: Sequence[ChatFactory] = (),
     ) -> None:
         """`requests` are those that each address may make; `resources` answer those that are not for the page.
 
         `websockets` makes the connections that requests turn into, and `irc` those for IRC clients, if these may come here.
+        `others` make those that `resources` hand connections over to.
         """
         self.site = site
         self.requests = requests
         self.websockets = websockets
         self.irc = irc
         self.resources = resources
+        self.others = others
         self.admission = websockets.admission
         self.clock = websockets.router.chat.clock
-        #: Open connections that are not WebSockets.
+        #: Open connections that were not handed over.
         self.channels: set[Channel] = set()
 
     def buildProtocol(self, addr: IAddress | None) -> Channel | None:  # type: ignore[override]  # None closes, as in Factory
@@ -259,8 +269,8 @@ class WebchatFactory(Factory):
         """Log nothing, where Twisted logs each request: what matters is logged when somebody has a name."""
 
     async def drain(self) -> None:
-        """Close all connections, those that are WebSockets with a goodbye, and wait until these have ended."""
+        """Close all connections, those that were handed over with a goodbye, and wait until these have ended."""
         for channel in tuple(self.channels):
             channel.loseConnection()
-        gateways = (self.websockets, self.irc) if self.irc is not None else (self.websockets,)
+        gateways = [self.websockets, *self.others, *([] if self.irc is None else [self.irc])]
         await gatherResults([Deferred.fromCoroutine(gateway.drain()) for gateway in gateways])
