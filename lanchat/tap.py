@@ -40,6 +40,7 @@ from lanchat.ports.operators import add_manhole, add_web
 from lanchat.service.control import ControlService
 from lanchat.service.notify import Notifier
 from lanchat.service.operations import Operations
+from lanchat.service.outgoing import OutgoingService
 from lanchat.service.service import ChatService
 from lanchat.service.store_service import RetentionService
 from lanchat.service.withdrawals import WithdrawalService
@@ -80,6 +81,7 @@ def makeService(config: options.Options, reactor: Any = None, checkers: Sequence
     reloading = Reloader(config, limits, ReloadableNetworks(admission), editing)
     store = _make_store(config, reactor, chat)
     service = _with_store(reloading, reactor, chat, store, checkers)
+    OutgoingService(chat, store, reactor, admission.includes).setServiceParent(service)
     service.log = ServerLog(reactor, config.parent, bool(config["log-json"]), config["log-level"])
     contexts = make_contexts(service, reactor, config) if config["tls"] or config["ircs"] or config["https"] else None
     if contexts is not None:

@@ -75,6 +75,10 @@ class Admission:
         _log_refusal(address, "is not in a network that may connect (--allow)")
         return False
 
+    def includes(self, address: str) -> bool:
+        """Whether an address is in a network that may connect: also for where the server itself connects to."""
+        return self._inside(address)
+
     def admit(self, address: str) -> ChatError | None:
         """Count a connection; returns the error if it must be refused. In both cases `release` must be called at its end."""
         counted = limit_key(address)

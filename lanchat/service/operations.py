@@ -24,7 +24,7 @@ from lanchat.protocol.entry import ERASED
 from lanchat.protocol.errors import ChatError, Full, NameTaken, NoSuchTarget
 from lanchat.protocol.packet import SERVER, visible
 from lanchat.protocol.spelling import caseless
-from lanchat.service import process_stats, room_operations, token_operations
+from lanchat.service import process_stats, room_operations, token_operations, undelivered
 from lanchat.service.requests import (
     Add,
     Done,
@@ -41,6 +41,7 @@ from lanchat.service.requests import (
     SetRole,
     SetRule,
     Status,
+    Undelivered,
     format_count,
 )
 from lanchat.store.changes import CountWithdrawn, NoteErased
@@ -114,6 +115,7 @@ class Operations:
         ways: dict[type[Request], Callable[[Any], Awaitable[Done]]] = {
             Add: self._add,
             SetPassword: self._set_password,
+            Undelivered: lambda request: undelivered.list_or_forget(self._chat, request),
             SetRole: self._set_role,
             MakeToken: lambda request: token_operations.make_or_end(self._chat, request, self._account(request.name)),
             Remove: self._remove,

@@ -45,6 +45,12 @@ class MakeToken(Request, tag="token"):
     revoke: bool = False
 
 
+class Undelivered(Request, tag="undelivered"):
+    """List what a webhook, whose name is `name`, gave up posting; or forget it."""
+
+    forget: bool = False
+
+
 class SetRole(Request, tag="role"):
     """Change the role of an account."""
 
@@ -122,7 +128,7 @@ class Progress(msgspec.Struct, tag_field="is", tag="progress"):
 
 
 REQUEST_DECODER: msgspec.json.Decoder[Request] = msgspec.json.Decoder(
-    Add | SetPassword | MakeToken | SetRole | Remove | Purge | Say | SetRank | SetRule | Note | Reload | Status
+    Add | SetPassword | MakeToken | Undelivered | SetRole | Remove | Purge | Say | SetRank | SetRule | Note | Reload | Status
 )
 ANSWER_DECODER: msgspec.json.Decoder[Done | Failed | Progress] = msgspec.json.Decoder(Done | Failed | Progress)
 
