@@ -36,7 +36,7 @@ def owner(router: Router, name: str, room: str) -> User:
     return user
 
 
-def ask(user: User, msg: str = "", **x: object) -> tuple[str, dict[str, Any]]:
+def ask(user: User, msg: str = "", **x: Any) -> tuple[str, dict[str, Any]]:
     """What somebody is answered to `/hook`: the text, and the data."""
     user.shown()
     user.send("/hook", msg, **x)
