@@ -7,9 +7,9 @@ from functools import partial
 from typing import TypeAlias
 
 from lanchat.commands.command import Command, list_argument, named
+from lanchat.commands.decisions import Actor, ModerationRequest, ban, kick, mute, undo, whom, written
 from lanchat.commands.room_rights import check_guest, check_rank
 from lanchat.core.chat import Chat
-from lanchat.core.moderation import Actor, ModerationRequest, ban, kick, mute, undo, whom, written
 from lanchat.core.replies import NAMES_A_PACKET
 from lanchat.model.names import key
 from lanchat.model.room import MARK, Room

@@ -22,7 +22,7 @@ from lanchat.protocol.packet import ServerPacket
 RELEVANT = frozenset(
     {"account-tag", "away-notify", "extended-join", "invite-notify", "message-tags", "multi-prefix", "server-time"}
 )
-#: How the core tells that somebody was disconnected: by whom, and perhaps why (`lanchat.core.moderation.kick`).
+#: How the core tells that somebody was disconnected: by whom, and perhaps why (`lanchat.commands.decisions.kick`).
 _KILLED = re.compile(rf"kicked by ({PROMPT}|\S+)(?: \((.*)\))?")
 #: Writes the lines of one event, given those to whom it was done, and who did it.
 _Writer: TypeAlias = Callable[[ServerX, list[str], str], bytes]

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
+from lanchat.commands.decisions import whom
 from lanchat.commands.room_rights import check_value
-from lanchat.core.moderation import whom
 from lanchat.core.replies import NAMES_A_PACKET
 from lanchat.irc import numerics
 from lanchat.irc.bans import bad_mask, shown_mask, target_of

@@ -8,10 +8,10 @@ from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
+from lanchat.commands import decisions
+from lanchat.commands.decisions import OPERATOR, Actor, ModerationRequest
 from lanchat.commands.moderation import MAX_REASON
-from lanchat.core import moderation
 from lanchat.core.chat import Chat
-from lanchat.core.moderation import OPERATOR, Actor, ModerationRequest
 from lanchat.manhole.tables import Table, Text
 from lanchat.model.room import Room
 from lanchat.model.sanction import BAN, MUTE
@@ -86,7 +86,7 @@ class UserCommands:
         `whom` is a name, an address or a network: kick('bob', 'be nice'), kick('10.0.0.7'). With room='#ops' they are removed
         from that room instead.
         """
-        return self._moderate(moderation.kick, whom, why, "", room)
+        return self._moderate(decisions.kick, whom, why, "", room)
 
     def mute(self, whom: str, why: str = "", duration: str | int = "", room: str = "") -> Coroutine[Any, Any, Text]:
         """Mute somebody.
@@ -94,14 +94,14 @@ class UserCommands:
         For '30s', '10m', '2h', '7d' or so many seconds, or until lifted: mute('bob', 'calm down', '10m').
         With room='#ops', only in that room.
         """
-        return self._moderate(moderation.mute, whom, why, duration, room)
+        return self._moderate(decisions.mute, whom, why, duration, room)
 
     def unmute(self, whom: str, room: str = "") -> Coroutine[Any, Any, Text]:
         """Lift a mute.
 
         The target as in mute(), and with room='#ops' only there: unmute('bob').
         """
-        return self._moderate(partial(moderation.undo, kind=MUTE), whom, "", "", room)
+        return self._moderate(partial(decisions.undo, kind=MUTE), whom, "", "", room)
 
     def ban(self, whom: str, why: str = "", duration: str | int = "", room: str = "") -> Coroutine[Any, Any, Text]:
         """Ban a name, address or network.
@@ -109,14 +109,14 @@ class UserCommands:
         For '30s', '10m', '2h', '7d' or so many seconds, or until lifted: ban('10.0.0.0/24', 'a storm', '2h').
         With room='#ops', only from that room.
         """
-        return self._moderate(moderation.ban, whom, why, duration, room)
+        return self._moderate(decisions.ban, whom, why, duration, room)
 
     def unban(self, whom: str, room: str = "") -> Coroutine[Any, Any, Text]:
         """Lift a ban.
 
         The target as in ban(), and with room='#ops' only there: unban('10.0.0.0/24').
         """
-        return self._moderate(partial(moderation.undo, kind=BAN), whom, "", "", room)
+        return self._moderate(partial(decisions.undo, kind=BAN), whom, "", "", room)
 
     def bans(self, room: str = "") -> Table[SanctionRow]:
         """Who is banned or muted, newest first.
@@ -124,7 +124,7 @@ class UserCommands:
         On the whole server, or in a room: bans('#ops').
         """
         chat = self._chat
-        found = [(moderation.whom(chat, one), one) for one in chat.sanctions.listed(self._room(room))]
+        found = [(decisions.whom(chat, one), one) for one in chat.sanctions.listed(self._room(room))]
         rows = [
             SanctionRow(one.kind, visible(whom), clock_time(one.until), visible(one.by), clock_time(one.at), one.reason or "-")
             for whom, one in found

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 
-from lanchat.core.moderation import OPERATOR, ModerationRequest, ban, kick
+from lanchat.commands.decisions import OPERATOR, ModerationRequest, ban, kick
 from lanchat.core.presence import PAUSE
 from lanchat.core.router import Router
 from lanchat.gateways.telnet import TelnetProtocol
