@@ -38,6 +38,9 @@ IRC_NAME, MAX_IRC_NAME, IRC_HISTORY, MAX_IRC_HISTORY = "irc.lan", 63, 20, 200
 #: Matches a host name (RFC 1123, 2.1).
 _HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}))*")
 
+#: Matches the beginning of links: a host, perhaps a port and a path (RFC 3986, 3.2 and 3.3), nothing that links have after it.
+_URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]{1,253}(?:/[A-Za-z0-9._~/-]{0,100})?")
+
 
 class Options(OptionsWithFile):
     """The options of `twistd lanchat`."""
@@ -63,6 +66,7 @@ class Options(OptionsWithFile):
         self["tls-key"] = self["tls-cert"] = self["tls-client-ca"] = None
         self["manhole-keys"] = None
         self["web"], self["http"], self["https"], self["http-name"] = [], [], [], []
+        self["files-url"] = ""
         self["irc"], self["ircs"], self["irc-name"], self["irc-history"] = [], [], IRC_NAME, IRC_HISTORY
         self["data"] = None
         self["limit"], self["allow"] = [], []
@@ -126,6 +130,14 @@ class Options(OptionsWithFile):
         if _HOST_NAME.fullmatch(name) is None:
             raise usage.UsageError(f"--http-name {visible(name, 100)}: write a host name, without a port, such as chat.lan.")
         self["http-name"].append(name)
+
+    def opt_files_url(self, url: str) -> None:
+        """The beginning of links to files, such as https://chat.lan behind a proxy. [default: the address that readers use]"""
+        if _URL.fullmatch(url) is None:
+            raise usage.UsageError(
+                f"--files-url {visible(url, 100)}: write http:// or https:// and a host, as in https://chat.lan."
+            )
+        self["files-url"] = url.rstrip("/")
 
     def opt_manhole(self, port: str) -> None:
         """Listen for operators (a Python prompt over SSH); a number means loopback only. [default: off]"""
@@ -230,6 +242,8 @@ class Options(OptionsWithFile):
             yield Conflict({"tls", "ircs", "https"}, text)
         if self["http-name"] and not self["http"] and not self["https"]:
             yield Conflict({"http", "https"}, "--http-name needs --http PORT or --https PORT.")
+        if self["files-url"] and not self["http"] and not self["https"]:
+            yield Conflict({"http", "https"}, "--files-url needs --http PORT or --https PORT.")
         if self["ephemeral"] and self["retain"]:
             text = "--ephemeral stores no messages, so --retain has no effect: leave one of them out."
             yield Conflict({"ephemeral", "retain"}, text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from twisted.application.service import Service
@@ -114,6 +114,11 @@ def _explain(error: Any) -> tuple[str, str, str, bool]:
         where = _format("", getattr(error, "filename2", None) or b"")
     code = getattr(error, "errno", 0)
     return where, getattr(error, "strerror", None) or str(error), HINTS.get(code, HINT_IN_USE), code in LASTING
+
+
+def open_port(listeners: Iterable[Listener]) -> int:
+    """The TCP port of the first of these that is open; 0 if none is."""
+    return next(filter(None, (listener.port_number for listener in listeners)), 0)
 
 
 def _format_address(address: IAddress) -> str:
