@@ -48,8 +48,10 @@ async def _link(chat: Chat, session: Session, packet: Packet, args: list[str]) -
     if entry.file is None:
         raise NoSuchTarget(f"No file goes with the message {visible(args[0].strip(), 40)}.")
     links = chat.uploads.links
-    told = links.sentence(base, entry.seq, entry.file)
+    told, link = links.told(session, entry.seq, entry.file)
     chat.reply(session, packet, told, quotes=True, file=links.facts(base, entry.seq, entry.file))
+    if link:
+        chat.reply(session, None, link)
 
 
 COMMANDS = {

@@ -196,7 +196,10 @@ async def _show(  # noqa: PLR0913, PLR0917 (the last ones are about the lines)
         if session.client.behind() or shown > AT_ONCE:
             await session.client.caught_up()
             shown = 0
-        chat.reply(session, packet, _line(entry, numbers, _with_file(chat, session, entry)), quotes=True)
+        told, link = _with_file(chat, session, entry)
+        chat.reply(session, packet, _line(entry, numbers, told), quotes=True)
+        if link:
+            chat.reply(session, packet, link)
         shown += len(entry.msg)
     if page.more:
         chat.reply(session, packet, f"There is more: {further}")
@@ -209,12 +212,12 @@ def _not_kept(chat: Chat) -> str:
     return NOT_KEPT if chat.store.stores_messages else "This server stores no messages."
 
 
-def _with_file(chat: Chat, session: Session, entry: Entry) -> str:
-    """The text of a message, with a sentence about the file that goes with it, if there is one."""
+def _with_file(chat: Chat, session: Session, entry: Entry) -> tuple[str, str]:
+    """The text of a message, with a sentence about the file that goes with it; and its link, if that stands by itself."""
     if entry.file is None:
-        return entry.msg
-    links = chat.uploads.links
-    return with_file(entry.msg, entry.file, links.sentence(links.base_for(session.client), entry.seq, entry.file), " - ")
+        return entry.msg, ""
+    said, link = chat.uploads.links.told(session, entry.seq, entry.file)
+    return with_file(entry.msg, entry.file, said, " - "), link
 
 
 def _line(entry: Entry, number: bool = False, text: str | None = None) -> str:
@@ -226,7 +229,8 @@ def _line(entry: Entry, number: bool = False, text: str | None = None) -> str:
     if entry.kind == EVENT:
         told = f"* {visible(events.decode(entry.msg).sentence(entry.name, entry.target))}"
     else:
-        mark = f" ({entry.kind})" if entry.kind in {NOTICE, BOT} else ""
+        is_bot = entry.kind == BOT or (entry.author or 0) < 0
+        mark = f" ({BOT})" if is_bot else f" ({NOTICE})" if entry.kind == NOTICE else ""
         action = f"* {entry.name} " if entry.kind == ACTION else ""
         edited = " (edited)" if entry.edited is not None else ""
         told = f"{entry.name}{mark} -> {entry.target}: {action}{visible(entry.msg if text is None else text)}{edited}"

@@ -72,7 +72,7 @@ class FileForms(Forms):
 
     def of(self, reader: Session) -> ServerPacket:
         """The packet for this reader: with what is known of the file in `x`, or with a sentence that says it."""
-        which = self._links.base_for(reader.client), reader.has_cap(FILE_CAP)
+        which = self._links.base_for(reader.client), reader.understands(FILE_CAP)
         if (made := self._made.get(which)) is None:
             made = self._made[which] = self._with_file(*which)
         return made

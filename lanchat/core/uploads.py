@@ -25,7 +25,7 @@ from lanchat.model.room import MARK
 from lanchat.model.session import Session
 from lanchat.net.addresses import is_loopback, limit_key
 from lanchat.protocol.entry import FILE, Entry, Seq
-from lanchat.protocol.errors import ChatError, Forbidden, Full, NoSuchTarget, NotStored, TooBig
+from lanchat.protocol.errors import ChatError, ClientGone, Forbidden, Full, NoSuchTarget, NotStored, TooBig
 from lanchat.protocol.extensions import X
 from lanchat.protocol.files import FileInfo, clean_name, format_size
 from lanchat.protocol.interfaces import Clock
@@ -135,7 +135,7 @@ class Uploads:
         self._replies.charge(session, WISH_COST)
         known, to = await self._look(session, wish)
         if known is not None:
-            self._replies.acknowledge_stored(session, known, self._delivery.packet_for(None, known), "")
+            self._acknowledge(session, known)
             return None
         assert to is not None  # noqa: S101 (or `_look` raises)
         account, ip = session.account, session.sender.ip
@@ -165,12 +165,11 @@ class Uploads:
             shown = to.name if isinstance(to.name, str) else to.name.shown
         except ChatError as error:
             refusal = error
-        packet = Packet(session.sender, shown, wish.text or wish.name, X(cid=wish.cid))
-        if resending.may_be_repeat(session, packet):
-            sent = resending.as_entry(session, packet, FILE, self._replies.now())
-            known = await resending.find_repeated(self._delivery.store, session, sent, self._replies)
-            if known is not None:
-                return known, None
+        known = await self._find_repeated(session, Packet(session.sender, shown, wish.text or wish.name, X(cid=wish.cid)))
+        if session not in self._online:
+            raise ClientGone
+        if known is not None:
+            return known, None
         if refusal is not None:
             raise refusal
         return None, to
@@ -197,16 +196,35 @@ class Uploads:
         """Say the message, as the sender's client could have said it now."""
         if session not in self._online:
             raise NoSuchTarget("Nobody got the file: the connection that wanted to send it has ended.")
-        if self.find_target(session, name := to.name if isinstance(to.name, str) else to.name.shown) is not to:
-            raise unknown_user(name)
+        name = to.name if isinstance(to.name, str) else to.name.shown
         packet = FilePacket(session.sender, name, wish.text or file.name, X(cid=wish.cid), file)
+        try:
+            if self.find_target(session, name) is not to:  # (somebody else has the name now)
+                raise unknown_user(name)
+        except ChatError:
+            if (known := await self._find_repeated(session, packet)) is None:
+                raise
+            return self._acknowledge(session, known)
         if (work := self._messages.say(session, packet, FILE)) is not None:
             await work
-        assert packet.entry is not None  # noqa: S101 (what goes to a room or an account, or comes from one, is stored)
+        if packet.entry is None:  # (it was refused just now)
+            raise NotStored(NOT_STORED)
         entry = await self.stored(packet.entry, file)
         if not session.has_cap(FILE_CAP):  # (whoever typed this sees nothing else of it)
             self._replies.reply(session, None, f"{visible(file.name, MAX_SHOWN)} was sent to {name}.")
         return entry
+
+    async def _find_repeated(self, session: Session, packet: Packet) -> Entry | None:
+        """The stored message with a file that a packet repeats, if any. Raises `NotStored` if that is unknown."""
+        if not resending.may_be_repeat(session, packet):
+            return None
+        sent = resending.as_entry(session, packet, FILE, self._replies.now())
+        return await resending.find_repeated(self._delivery.store, session, sent, self._replies)
+
+    def _acknowledge(self, session: Session, known: Entry) -> Entry:
+        """Acknowledge a message that was stored before."""
+        self._replies.acknowledge_stored(session, known, self._delivery.packet_for(None, known), "")
+        return known
 
     async def stored(self, entry: Entry, file: FileInfo) -> Entry:
         """Wait for the message of a file that was just handed to the store, and count its bytes. Raises `NotStored`."""

@@ -16,8 +16,10 @@ from lanchat.protocol.entry import ACTION, EDIT, NO_TEXT, NOTICE, REACT
 from lanchat.protocol.errors import BadName, BadPacket, ChatError, RateLimited
 from lanchat.protocol.events import NAME, RENAMED
 from lanchat.protocol.extensions import ServerX
+from lanchat.protocol.files import format_size
 from lanchat.protocol.packet import EVERYONE, MAX_MSG, SERVER, Packet, PacketRun, Sender, ServerPacket, visible
 from lanchat.protocol.typed_lines import BEGINNERS_HELP, TYPING_HELP, TypedLine
+from lanchat.state.file_links import MAX_SHOWN
 from lanchat.system.columns import fold
 
 ASK = "Your name: "
@@ -182,10 +184,27 @@ def _as_lines(packet: ServerPacket) -> bytes:
     lines = text.splitlines() or [""]
     if (more := lines[MAX_LINES:]) and not told:
         lines[MAX_LINES:] = [f"({len(more)} more lines)"]
+    link = _add_file(lines, packet) if packet.x is not None and packet.x.file is not None else ""
     text = "".join(f"{who} {visible(line)}\r\n" for line in lines)
     if text[COLUMNS:] and (not told or quotes or isinstance(packet, Quoting)):
         text = "".join(f"{row}\r\n" for line in text.splitlines() for row in fold(line, COLUMNS, INDENT))
-    return text.encode()
+    return f"{text}{link}".encode()
+
+
+def _add_file(lines: list[str], packet: ServerPacket) -> str:
+    """Add to the lines of a message which file goes with it; returns a row with the link, which is never folded.
+
+    A link is written by the server, without blanks: where a terminal breaks it, it looks like nothing that somebody said.
+    """
+    file = (packet.x and packet.x.file) or {}
+    link = file.get("url", "")
+    shown = f"{visible(file['name'], MAX_SHOWN)} ({format_size(file['size'])}){':' if link else ''}"
+    place = f"[{packet.to}] "
+    if lines in ([file["name"]], [place + file["name"]]):
+        lines[0] = lines[0].removesuffix(file["name"]) + shown
+    else:
+        lines.append(shown)
+    return f"{' ' * INDENT}{link}\r\n" if link else ""
 
 
 def _said(packet: ServerPacket) -> tuple[str, str]:

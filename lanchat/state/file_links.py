@@ -13,6 +13,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from lanchat.model.session import TELNET, Session
 from lanchat.protocol.entry import Epoch, Seq
 from lanchat.protocol.errors import Forbidden
 from lanchat.protocol.files import FileInfo, format_size
@@ -115,6 +116,16 @@ class FileLinks:
         """What people are told of a file: `report.pdf (2.1 MB): http://...`."""
         said = f"{visible(file.name, MAX_SHOWN)} ({format_size(file.size)})"
         return f"{said}: {self.url(base, seq, file)}" if base else said
+
+    def told(self, session: Session, seq: Seq, file: FileInfo) -> tuple[str, str]:
+        """What somebody who typed a command is told of a file: a sentence, and the link, where that gets a line of its own.
+
+        So it does in terminals, where what users wrote, such as the name of the file, is folded.
+        """
+        base = self.base_for(session.client)
+        said = self.sentence(base, seq, file)
+        link = self.url(base, seq, file) if session.gateway == TELNET else ""
+        return (said.removesuffix(f" {link}"), link) if link else (said, "")
 
 
 def _in_path(name: str) -> str:

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from lanchat.commands import hello
 from lanchat.core.uploads import TICKET_SECONDS
 from lanchat.protocol.entry import FILE, Entry
-from lanchat.protocol.errors import ChatError, Forbidden, Full, NoSuchTarget, NotMember, NotStored, TooBig
+from lanchat.protocol.errors import ChatError, Forbidden, Full, Muted, NoSuchTarget, NotMember, NotStored, TooBig
 from lanchat.protocol.files import FileInfo
 from lanchat.protocol.packet import ServerPacket
 from lanchat.state.file_links import DAY, FileLinks, Ports
@@ -197,6 +197,27 @@ def test_a_repeat_is_acknowledged_to_somebody_who_may_not_speak_any_more(place: 
     place.hush()
     assert ask(place.bob, cid="c1")["dup"] is True
     assert ask(place.bob, cid="c2")["code"] == "MUTED"
+
+
+def test_a_second_upload_of_one_message_by_somebody_who_may_not_speak_any_more_is_acknowledged(place: Place) -> None:
+    first, second, third = (begin(place.bob, "#ops", "plan.pdf", cid=cid) for cid in ("c1", "c1", "c3"))
+    finish(first)
+    place.ann.send("/mute", "#ops bob")
+    place.hush()
+    again: list[Entry] = []
+    finish(second).addCallback(again.append)
+    assert [(entry.seq, entry.dup) for entry in again] == [(1, True)]
+    assert dump(place.bob.told().x)["dup"] is True
+    assert isinstance(failure(finish(third)), Muted)
+
+
+def test_nothing_is_offered_to_somebody_who_leaves_meanwhile(place: Place) -> None:
+    store = store_of(place.router.chat)
+    store.held = True
+    place.ann.send("/file", "#ops plan.pdf 5", cid="c1")
+    place.ann.leave()
+    store.release()
+    assert not place.router.chat.uploads.tickets
 
 
 def test_what_can_not_be_stored_is_told_and_counts_for_nothing(place: Place) -> None:
