@@ -68,7 +68,7 @@ class Bots:
         check_text(bot, room, text)
         if wait := self._rates.of(bot.name).try_take(1, self._replies.seconds()):
             raise RateLimited(f"{bot.name} says too much at once. Try again later.", retry_ms=round(wait * 1000))
-        entry = self.hand_in(bot, room, text)
+        entry = self.hand_in(bot, room, text, mentions=mentioned(text, room, self._online.accounts_by_key, None))
         await self._delivery.store.settled()
         if not entry.state:
             raise NotStored(NOT_STORED)
@@ -82,16 +82,17 @@ class Bots:
         *,
         author: AccountId | None = None,
         cid: str | None = None,
+        mentions: tuple[AccountId, ...] = (),
         on_back: Callable[[Entry], object] | None = None,
     ) -> Entry:
         """Hand a text of a bot's, which was checked, to the store; raises `NotStored`. It is delivered when it comes back.
 
-        `author` and `cid` are those of the entry: what has the same of both is a repeat, and is not said again. `on_back` is
-        called with the entry after that, also if it could not be stored (`Entry.state`). It must not raise.
+        `author`, `cid` and `mentions` are those of the entry: what has an author and a `cid` that are in the log already is a
+        repeat, and is not said again. `on_back` is called with the entry after that, also if it could not be stored
+        (`Entry.state`). It must not raise.
         """
         now = round(self._replies.now() * 1000)
-        entry = Entry(room.conv, author, bot.name, bot.ip, room.name, text, now, cid=cid, kind=BOT)
-        entry.mentions = mentioned(text, room, self._online.accounts_by_key, None)
+        entry = Entry(room.conv, author, bot.name, bot.ip, room.name, text, now, cid=cid, kind=BOT, mentions=mentions)
 
         def back(entry: Entry) -> None:
             try:
