@@ -50,7 +50,10 @@ Target: TypeAlias = Room | Account | Session
 
 
 class FilePacket(Packet):
-    """A message with a file, from the core itself, as no client can send one; it is said with the kind `FILE`."""
+    """A message with a file, from the core itself, as no client can send one; it is said with the kind `FILE`.
+
+    What it costs was charged before the file was sent (`lanchat.core.uploads`), so it is not refused for that any more.
+    """
 
     file: FileInfo | None = None
     #: The message as it was handed to the store.
@@ -94,12 +97,12 @@ class StoredMessages:
         author = session.account.id if session.account else None
         mentions: tuple[AccountId, ...] = ()
         if isinstance(to, Room):
-            self._check_in_room(session, packet, to)
+            self._check_in_room(session, packet, to, free=kind == FILE)
             mentions = mentioned(packet.msg, to, self._online.accounts_by_key, author)
-        if len(packet.msg) > SURE_TO_FIT:
+        if len(packet.msg) > SURE_TO_FIT and kind != FILE:
             self._check_long(session, packet, name, name if isinstance(to, Room) else f"@{session.name.shown}")
         connections = sum([len(reader.sessions) for reader in readers])
-        if connections > 2:  # (one of each is what the packet itself has cost)
+        if connections > 2 and kind != FILE:  # (one of each is what the packet itself has cost)
             self._replies.charge_for(session, connections, packet.msg)
         if session.failed_writes is not None:
             resending.check_order(session, cid, self._replies.seconds())
@@ -130,11 +133,12 @@ class StoredMessages:
         check_growth(ServerPacket(session.sender, name, packet.msg, x))
         self._replies.charge_for(session, STORING, packet.msg)
 
-    def _check_in_room(self, session: Session, packet: Packet, room: Room) -> None:
+    def _check_in_room(self, session: Session, packet: Packet, room: Room, *, free: bool) -> None:
         if session not in room.sessions:
             raise not_in(room)
         self._sanctions.check_may_speak(session, room)
-        self._replies.charge_for(session, len(room.sessions), packet.msg)
+        if not free:
+            self._replies.charge_for(session, len(room.sessions), packet.msg)
 
     # When the store gives it back.
 

@@ -20,7 +20,7 @@ from lanchat.core.delivery import Delivery
 from lanchat.core.forms import FILE_CAP
 from lanchat.core.messages import Messages
 from lanchat.core.replies import Replies, check_growth
-from lanchat.core.stored_messages import NOT_STORED, FilePacket, Target
+from lanchat.core.stored_messages import NOT_STORED, STORING, FilePacket, Target
 from lanchat.model.room import MARK
 from lanchat.model.session import Session
 from lanchat.net.addresses import is_loopback, limit_key
@@ -138,6 +138,8 @@ class Uploads:
             self._acknowledge(session, known)
             return None
         assert to is not None  # noqa: S101 (or `_look` raises)
+        readers = 1 if isinstance(to, Session) else len(to.sessions)
+        self._replies.charge_for(session, readers + STORING, wish.text or wish.name)
         account, ip = session.account, session.sender.ip
         owner = (None, limit_key(ip)) if account is None else (account.id, "")
         say = partial(self._say, session, wish, to)

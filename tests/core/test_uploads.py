@@ -211,6 +211,19 @@ def test_a_second_upload_of_one_message_by_somebody_who_may_not_speak_any_more_i
     assert isinstance(failure(finish(third)), Muted)
 
 
+def test_what_a_message_costs_is_charged_before_the_file_is_sent(place: Place) -> None:
+    place.router.chat.limits.set("packets", 1)
+    place.clock.advance(1000)
+    upload = begin(place.ann, "#ops", "plan.pdf")  # (which takes 5 and more of 10)
+    assert ask(place.ann)["code"] == "RATE_LIMITED"
+    for _ in range(100):
+        place.ann.send("#ops", "chatter")
+    assert "too much at once" in place.ann.msgs()[-1]
+    place.hush()
+    finish(upload)
+    assert place.bob.told().msg == "plan.pdf"
+
+
 def test_nothing_is_offered_to_somebody_who_leaves_meanwhile(place: Place) -> None:
     store = store_of(place.router.chat)
     store.held = True
