@@ -12,8 +12,11 @@ from lanchat.admin import configuration, control_client, data_directory, exit_st
 from lanchat.admin.options import read as read_options
 from lanchat.service.requests import (
     Add,
+    AddHook,
+    ChangeHook,
     Done,
     Failed,
+    ListHooks,
     MakeToken,
     Purge,
     Remove,
@@ -63,6 +66,12 @@ REQUESTS: dict[str, Callable[[Namespace], Request]] = {
     "say": lambda options: Say(options.room, " ".join(options.text)),
     "room rank": lambda options: SetRank(options.room, options.name, options.rank),
     "room rule": _rule,
+    "hook add": lambda options: AddHook(options.name, options.room),
+    "hook list": lambda options: ListHooks(options.room or ""),
+    "hook rotate": lambda options: ChangeHook(options.name, "rotate"),
+    "hook enable": lambda options: ChangeHook(options.name, "enable"),
+    "hook disable": lambda options: ChangeHook(options.name, "disable"),
+    "hook remove": lambda options: ChangeHook(options.name, "remove"),
 }
 #: Commands that are carried out here, with a running server or without.
 LOCAL_COMMANDS: dict[str, Callable[[Namespace, ReportProgress], Done | Failed]] = {
@@ -123,6 +132,8 @@ def _run_request(options: Namespace, progress: ReportProgress) -> Done | Failed:
 def _show_result(options: Namespace, outcome: Done | Failed) -> int:
     if options.command == "purge" and isinstance(outcome, Done):
         _list_copies(options.data, outcome)
+    if options.command in ("hook add", "hook rotate") and isinstance(outcome, Done):
+        _show_address(outcome)
     to_stdout = options.command in ("backup", "export") and options.file is None  # the backup or export itself goes to stdout
     return exit_status.show(outcome, options.json, print_error if to_stdout else print_text)
 
@@ -134,3 +145,13 @@ def _list_copies(directory: Path, outcome: Done) -> None:
         outcome.text += (
             f" Older copies still contain it: {', '.join(copies)}, and your backups. Delete those you no longer need."
         )
+
+
+def _show_address(outcome: Done) -> None:
+    """Add to the outcome the address of a webhook, which is nowhere but in its facts, so that it is not logged."""
+    url = str(outcome.facts["url"])
+    if url.startswith("/"):
+        outcome.text += f" Programs post to http://SERVER:PORT{url}, with the name and the port (--http) of your server."
+    else:
+        outcome.text += f" Programs post to {url}"
+    outcome.text += "\nKeep it like a password: whoever has it can speak there, and it is not shown again."

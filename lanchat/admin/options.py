@@ -61,6 +61,9 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_accounts(commands.add_parser("account", help="make, change, list and remove accounts"))
     _add_rooms(commands.add_parser("room", help="list rooms, give ranks in them, and change their rules"))
+    _add_hooks(
+        commands.add_parser("hook", help="make, change, list and remove webhooks, through which programs speak in rooms")
+    )
     _add_files(commands.add_parser)
     _add_export(commands.add_parser)
     _add_purge(commands.add_parser)
@@ -72,6 +75,8 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
         options.command = options.account_command
     elif options.command == "room":
         options.command = f"room {options.room_command}"
+    elif options.command == "hook":
+        options.command = f"hook {options.hook_command}"
     if options.data is None and options.command != "check-config":
         parser.error(NO_HOME)
     return options
@@ -106,6 +111,22 @@ def _add_rooms(parser: argparse.ArgumentParser) -> None:
     rule.add_argument("room", metavar="#ROOM", help="(in quotes, or without the #)")
     rule.add_argument("rule", choices=tuple(RULES))
     rule.add_argument("value", metavar="VALUE", help="on or off; of topic operators or anyone, of limit a number or off")
+
+
+def _add_hooks(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_subparsers(dest="hook_command", required=True, metavar="COMMAND").add_parser
+    added = add("add", help="make a webhook for a room; prints its address, which is not shown again")
+    added.add_argument("name", metavar="NAME", help="the name under which it speaks; nobody else can have it")
+    added.add_argument("--room", metavar="#ROOM", required=True, help="its room (in quotes, or without the #)")
+    listed = add("list", help="list webhooks, with who made them and when they were used last")
+    listed.add_argument("--room", metavar="#ROOM", help="only those of this room")
+    for name, what in (
+        ("rotate", "give a webhook a new address, which is printed; the old one is worth nothing any more"),
+        ("disable", "let a webhook take nothing until it is enabled again"),
+        ("enable", "let a webhook take posts again"),
+        ("remove", "remove a webhook; what it said stays"),
+    ):
+        add(name, help=what).add_argument("name", metavar="NAME")
 
 
 def _add_files(add: _Adds) -> None:

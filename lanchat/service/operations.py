@@ -24,11 +24,14 @@ from lanchat.protocol.entry import ERASED
 from lanchat.protocol.errors import ChatError, Full, NameTaken, NoSuchTarget
 from lanchat.protocol.packet import SERVER, visible
 from lanchat.protocol.spelling import caseless
-from lanchat.service import process_stats, room_operations, token_operations, undelivered
+from lanchat.service import hook_operations, process_stats, room_operations, token_operations, undelivered
 from lanchat.service.requests import (
     Add,
+    AddHook,
+    ChangeHook,
     Done,
     Failed,
+    ListHooks,
     MakeToken,
     Purge,
     Reload,
@@ -98,6 +101,8 @@ class Operations:
                 return self._reload(f"administrator, {who}")
             if isinstance(request, Status):
                 return self._status()
+            if isinstance(request, ListHooks):
+                return hook_operations.list_hooks(self._chat, request)
             done = await self._do(request, report)
         except (ChatError, FileError) as error:
             if isinstance(error, Full) and error.limit:
@@ -122,6 +127,8 @@ class Operations:
             Say: self._say,
             SetRank: lambda request: room_operations.set_rank(self._chat, request, self._account(request.account)),
             SetRule: lambda request: room_operations.set_rule(self._chat, request),
+            AddHook: lambda request: hook_operations.add_hook(self._chat, request),
+            ChangeHook: lambda request: hook_operations.change_hook(self._chat, request),
         }
         way = ways.get(type(request))
         return Done(request.name, {}) if way is None else await way(request)

@@ -85,6 +85,24 @@ class SetRule(Request, tag="rule"):
     value: str
 
 
+class AddHook(Request, tag="hook-add"):
+    """Add a webhook, called `name`, to a room."""
+
+    room: str
+
+
+class ChangeHook(Request, tag="hook-change"):
+    """Do something to a webhook, called `name`."""
+
+    change: Literal["rotate", "enable", "disable", "remove"]
+
+
+class ListHooks(Request, tag="hook-list"):
+    """List the webhooks of a room, whose name is `name`; "" for all. This is not logged."""
+
+    name: str = ""
+
+
 class Note(Request, tag="note"):
     """Only log what `lanchat-admin` has done by itself, which `name` says."""
 
@@ -128,7 +146,22 @@ class Progress(msgspec.Struct, tag_field="is", tag="progress"):
 
 
 REQUEST_DECODER: msgspec.json.Decoder[Request] = msgspec.json.Decoder(
-    Add | SetPassword | MakeToken | Undelivered | SetRole | Remove | Purge | Say | SetRank | SetRule | Note | Reload | Status
+    Add
+    | SetPassword
+    | MakeToken
+    | Undelivered
+    | SetRole
+    | Remove
+    | Purge
+    | Say
+    | SetRank
+    | SetRule
+    | AddHook
+    | ChangeHook
+    | ListHooks
+    | Note
+    | Reload
+    | Status
 )
 ANSWER_DECODER: msgspec.json.Decoder[Done | Failed | Progress] = msgspec.json.Decoder(Done | Failed | Progress)
 
