@@ -12,6 +12,7 @@ from twisted.internet.task import Clock
 from lanchat.core.hooks import PAUSE, Hooks
 from lanchat.core.router import Router
 from lanchat.model.hook import Hook, digest_of
+from lanchat.model.room_rules import RoomRules
 from lanchat.model.session import Role
 from lanchat.protocol.entry import REPEAT_MS, Entry
 from lanchat.protocol.errors import ChatError, Forbidden, Full, NameTaken, NoSuchTarget, NotStored, RateLimited
@@ -132,6 +133,12 @@ def test_a_webhook_needs_no_rule_and_no_rank_as_somebody_who_may_made_it(router:
     ask(router, "/rules", "#ops moderated on")
     assert router.chat.rooms.named("#ops").rules.moderated
     assert say(router, hook, "hi").seq
+
+
+def test_what_they_say_mentions_nobody(router: Router) -> None:
+    hook, _ = make(router)
+    assert say(router, hook, "ann: @ann").seq
+    assert connection(router).execute("SELECT count(*) FROM mentions").fetchone() == (0,)
 
 
 def test_so_many_messages_a_second_are_taken(router_and_clock: tuple[Router, Clock]) -> None:
@@ -280,6 +287,15 @@ def test_those_of_a_room_that_is_closed_are_gone_with_it_and_a_rename_changes_no
     with pytest.raises(NoSuchTarget):
         hooks.say(hook, "hi")
     assert User(router, "deploys").session.name.shown == "deploys"
+
+
+def test_those_of_a_temporary_room_end_with_it(router: Router) -> None:
+    router.chat.rooms.named("#ops").rules = RoomRules(temporary=True)
+    hook, secret = make(router)
+    ask(router, "/leave", "#ops")
+    assert router.chat.hooks.by_secret(secret) is None
+    with pytest.raises(NoSuchTarget):
+        router.chat.hooks.say(hook, "hi")
 
 
 def test_a_removed_one_is_no_more(router: Router) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from benchmarks import abuse, crowd, irc_strangers, sizing, stored, tables
+from benchmarks import abuse, crowd, hooks, irc_strangers, sizing, stored, tables
 from benchmarks.measure import Outcome, Pace, put, turns
 from benchmarks.results import Results
 from benchmarks.servers import ROOT, Server
@@ -169,6 +169,13 @@ def test_the_short_form_of_sizing_has_a_row_for_each_number_of_users(capsys: pyt
     rows = [line.split("|") for line in capsys.readouterr().out.splitlines()[2:]]
     assert [row[1].strip() for row in rows] == ["200", "400"]
     assert all(float(cell) > 0 for row in rows for cell in row[3:7])
+
+
+def test_the_short_form_of_webhooks_posts_in_both_ways_and_counts_what_is_stored(capsys: pytest.CaptureFixture[str]) -> None:
+    assert hooks.TRIAL.main(["--short"]) == 0
+    rows = [line.split("|") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[1].strip() for row in rows] == [hooks.KEPT, hooks.NEW]
+    assert all(float(cell) > 0 for row in rows for cell in row[2:7])
 
 
 def test_a_stranger_tries_every_command_at_every_gateway() -> None:
