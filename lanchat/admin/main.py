@@ -27,6 +27,7 @@ from lanchat.service.requests import (
     SetRank,
     SetRole,
     SetRule,
+    Undelivered,
 )
 from lanchat.store import open_db, replace_db
 from lanchat.system.printing import print_error, print_text, run_command
@@ -66,11 +67,12 @@ REQUESTS: dict[str, Callable[[Namespace], Request]] = {
     "say": lambda options: Say(options.room, " ".join(options.text)),
     "room rank": lambda options: SetRank(options.room, options.name, options.rank),
     "room rule": _rule,
-    "hook add": lambda options: AddHook(options.name, options.room),
+    "hook add": lambda options: AddHook(options.name, options.room, options.post or ""),
     "hook list": lambda options: ListHooks(options.room or ""),
     "hook rotate": lambda options: ChangeHook(options.name, "rotate"),
     "hook enable": lambda options: ChangeHook(options.name, "enable"),
     "hook disable": lambda options: ChangeHook(options.name, "disable"),
+    "hook undelivered": lambda options: Undelivered(options.name, options.forget),
     "hook remove": lambda options: ChangeHook(options.name, "remove"),
 }
 #: Commands that are carried out here, with a running server or without.
@@ -132,8 +134,8 @@ def _run_request(options: Namespace, progress: ReportProgress) -> Done | Failed:
 def _show_result(options: Namespace, outcome: Done | Failed) -> int:
     if options.command == "purge" and isinstance(outcome, Done):
         _list_copies(options.data, outcome)
-    if options.command in ("hook add", "hook rotate") and isinstance(outcome, Done):
-        _show_address(outcome)
+    if options.command in ("hook add", "hook rotate", "token") and isinstance(outcome, Done):
+        _show_secret(outcome)
     to_stdout = options.command in ("backup", "export") and options.file is None  # the backup or export itself goes to stdout
     return exit_status.show(outcome, options.json, print_error if to_stdout else print_text)
 
@@ -147,8 +149,18 @@ def _list_copies(directory: Path, outcome: Done) -> None:
         )
 
 
+def _show_secret(outcome: Done) -> None:
+    """Add to the outcome what is only in its facts, so that it is not logged: an address of a webhook, a secret, a token."""
+    facts = outcome.facts
+    if secret := facts.get("secret"):
+        outcome.text += f" Its posts are signed with this secret, which is not shown again:\n{secret}"
+    elif token := facts.get("token"):
+        outcome.text += f" It is not shown again, and whoever has it is {facts['name']}:\n{token}"
+    elif "url" in facts:
+        _show_address(outcome)
+
+
 def _show_address(outcome: Done) -> None:
-    """Add to the outcome the address of a webhook, which is nowhere but in its facts, so that it is not logged."""
     url = str(outcome.facts["url"])
     if url.startswith("/"):
         outcome.text += f" Programs post to http://SERVER:PORT{url}, with the name and the port (--http) of your server."

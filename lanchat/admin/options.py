@@ -73,10 +73,8 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.command == "account":
         options.command = options.account_command
-    elif options.command == "room":
-        options.command = f"room {options.room_command}"
-    elif options.command == "hook":
-        options.command = f"hook {options.hook_command}"
+    elif options.command in ("room", "hook"):
+        options.command += f" {options.subcommand}"
     if options.data is None and options.command != "check-config":
         parser.error(NO_HOME)
     return options
@@ -101,7 +99,7 @@ def _add_accounts(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_rooms(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_subparsers(dest="room_command", required=True, metavar="COMMAND").add_parser
+    add = parser.add_subparsers(dest="subcommand", required=True, metavar="COMMAND").add_parser
     add("list", help="list all rooms, with their members, messages, owners and rules")
     rank = add("rank", help="give an account a rank in a room, or take it away; also in a room without an owner")
     rank.add_argument("room", metavar="#ROOM", help="(in quotes, or without the #)")
@@ -114,10 +112,14 @@ def _add_rooms(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_hooks(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_subparsers(dest="hook_command", required=True, metavar="COMMAND").add_parser
+    add = parser.add_subparsers(dest="subcommand", required=True, metavar="COMMAND").add_parser
     added = add("add", help="make a webhook for a room; prints its address, which is not shown again")
     added.add_argument("name", metavar="NAME", help="the name under which it speaks; nobody else can have it")
     added.add_argument("--room", metavar="#ROOM", required=True, help="its room (in quotes, or without the #)")
+    added.add_argument("--post", metavar="URL", help="post what is said in the room there, instead of taking posts")
+    missed = add("undelivered", help="list the messages that a webhook with --post gave up posting")
+    missed.add_argument("name", metavar="NAME")
+    missed.add_argument("--forget", action="store_true", help="forget them")
     listed = add("list", help="list webhooks, with who made them and when they were used last")
     listed.add_argument("--room", metavar="#ROOM", help="only those of this room")
     for name, what in (

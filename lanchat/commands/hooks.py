@@ -35,18 +35,26 @@ class Made(NamedTuple):
     row: dict[str, Any]
     #: Where programs post, which is not shown again; "" if it is still what it was.
     url: str = ""
+    #: What a webhook that posts signs with, which is not shown again; "" if it is still what it was.
+    secret: str = ""
 
 
-async def add_hook(chat: Chat, name: str, room: Room, made_by: str) -> Made:
-    """Make a webhook that takes posts for a room. Raises as `Hooks.make`."""
-    hook, secret = await chat.hooks.make(name, room, made_by)
+async def add_hook(chat: Chat, name: str, room: Room, made_by: str, post: str = "") -> Made:
+    """Make a webhook that takes posts for a room, or posts what is said there to the URL `post`. Raises as `Hooks.make`."""
+    hook, secret = await chat.hooks.make(name, room, made_by, post)
+    if post:
+        told = f"{hook.name.shown} posts what is said in {room.name} to {post} now"
+        return Made(told, row(chat, hook) | {"secret": secret}, secret=secret)
     url = chat.hooks.address_of(secret)
     return Made(f"{hook.name.shown} is a webhook of {room.name} now", row(chat, hook) | {"url": url}, url)
 
 
 async def rotate_hook(chat: Chat, hook: Hook) -> Made:
     """Give a webhook a new secret. Raises `NotStored`, or `NoSuchTarget` if it was removed meanwhile."""
-    url = chat.hooks.address_of(await chat.hooks.rotate(hook))
+    secret = await chat.hooks.rotate(hook)
+    if hook.posts:
+        return Made(f"{hook.name.shown} signs with a new secret", row(chat, hook) | {"secret": secret}, secret=secret)
+    url = chat.hooks.address_of(secret)
     return Made(f"{hook.name.shown} has a new address, and takes nothing at the old one", row(chat, hook) | {"url": url}, url)
 
 
@@ -118,6 +126,8 @@ async def _change(chat: Chat, session: Session, packet: Packet, do: Callable[[],
     made = await do()
     chat.activity.decided(f"webhook: {made.told}, says {session.decider}", session.role)
     told = f"{made.told}."
+    if made.secret:
+        told += f" The secret: {made.secret} It is not shown again."
     if made.url:
         told += f" Its address: {made.url} {ONCE}"
         if not chat.hooks.base():

@@ -5,6 +5,8 @@ from __future__ import annotations
 from lanchat.commands import hooks
 from lanchat.core.chat import Chat
 from lanchat.model.sanction import PROMPT
+from lanchat.net.posting import parse_url
+from lanchat.protocol.errors import Usage
 from lanchat.service.requests import AddHook, ChangeHook, Done, ListHooks, format_count
 
 
@@ -17,8 +19,13 @@ def list_hooks(chat: Chat, request: ListHooks) -> Done:
 
 
 async def add_hook(chat: Chat, request: AddHook) -> Done:
-    """Add a webhook to a room. Raises as `lanchat.core.hooks.Hooks.make`."""
-    return _done(await hooks.add_hook(chat, request.name, chat.rooms.named(request.room), PROMPT))
+    """Add a webhook to a room. Raises as `lanchat.core.hooks.Hooks.make`, and `Usage` for a wrong URL."""
+    if request.post:
+        try:
+            parse_url(request.post)
+        except ValueError as error:
+            raise Usage(str(error)) from None
+    return _done(await hooks.add_hook(chat, request.name, chat.rooms.named(request.room), PROMPT, request.post))
 
 
 async def change_hook(chat: Chat, request: ChangeHook) -> Done:
@@ -27,5 +34,5 @@ async def change_hook(chat: Chat, request: ChangeHook) -> Done:
 
 
 def _done(made: hooks.Made) -> Done:
-    """What is so now. Its text is logged, so it does not have the address: that is in the facts (`url`)."""
+    """What is so now. Its text is logged, so the address or the secret is in the facts only (`url`, `secret`)."""
     return Done(f"{made.told}.", made.row)

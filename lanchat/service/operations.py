@@ -111,7 +111,7 @@ class Operations:
         except Exception:  # noqa: BLE001 (a bug costs this request only)
             _log.failure("{who}: an operation went wrong", who=who)
             return Failed("Internal server error. See the server's log before you try again.", "INTERNAL")
-        _log.info("administrator ({who}): {text}", who=who, text=visible(done.text.partition("\n")[0]), audit=True)
+        _log.info("administrator ({who}): {text}", who=who, text=visible(done.text), audit=True)
         return done
 
     async def _do(self, request: Request, report: ReportProgress) -> Done:

@@ -163,6 +163,8 @@ class Poster:
             return 0.0 if room is not None else LONGEST_PAUSE
         page: Page = await self._store.read(partial(_messages, conv=room.conv, after=hook.position, upto=upto))
         for entry in page.entries:
+            if not hook.enabled or hook not in self._chat.hooks.all():
+                return LONGEST_PAUSE  # (it is stopped within a second)
             if _is_posted(entry):
                 status, why = await self._post(room, entry)
                 if why and status not in FINAL:

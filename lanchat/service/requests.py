@@ -89,6 +89,8 @@ class AddHook(Request, tag="hook-add"):
     """Add a webhook, called `name`, to a room."""
 
     room: str
+    #: Where it posts what is said in the room; "" for one that takes posts.
+    post: str = ""
 
 
 class ChangeHook(Request, tag="hook-change"):

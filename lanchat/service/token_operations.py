@@ -16,7 +16,7 @@ GOODBYE = "The tokens of your account were ended by the administrator. Log in wi
 async def make_or_end(chat: Chat, request: MakeToken, account: Account) -> Done:
     """Make a token for an account, or end all tokens that it has, and all of its sessions. Raises `NotStored`.
 
-    The token is in the last line of the text, which is not logged.
+    The token is in the facts only, as the text is logged.
     """
     name = account.name.shown
     if request.revoke:
@@ -26,5 +26,4 @@ async def make_or_end(chat: Chat, request: MakeToken, account: Account) -> Done:
         return Done(told, {"name": name, "tokens": ended, "ended": count})
     token = make_token()
     await chat.store.write(AddToken(account.id, token_hash(token), round(chat.now() * 1000), MAX_TOKENS))
-    told = f"A token of {name} is made. It is shown only this once, and whoever has it is {name}:"
-    return Done(f"{told}\n{token}", {"name": name, "token": token})
+    return Done(f"A token of {name} is made.", {"name": name, "token": token})

@@ -26,6 +26,7 @@ from lanchat.service.requests import Done, Failed, Undelivered
 from lanchat.store import open_db
 from lanchat.tables import hooks
 from lanchat.tables.hooks import AddHook
+from tests.admin.test_admin import admin
 from tests.fakes import ALL, User, make_router, store_of
 from tests.live import LOOPBACK, Server, login, until
 
@@ -73,7 +74,7 @@ class Life:
     def restart(self) -> None:
         """The server is stopped and started again."""
         self.poster.stop()
-        (self.hook,) = hooks.load(self.store.connection)
+        self.hook.position = self.stored()
         self.poster = self._start()
 
     def say(self, text: str, to: str = "#ops", **x: Any) -> None:
@@ -480,3 +481,56 @@ def test_what_was_given_up_is_listed_and_forgotten(life: Life) -> None:
     assert operate(life, name="mirror", forget=True).facts["forgotten"] == 2
     assert "has posted everything" in operate(life, name="mirror").text
     assert isinstance(operate(life, name="nobody"), Failed)
+
+
+def administer(server: Server, *arguments: str) -> dict[str, Any]:
+    """What the administrator's command answers."""
+    result = admin(server.log.parent / "data", "--json", *arguments)
+    assert result.returncode == 0, result.stderr
+    facts: dict[str, Any] = json.loads(result.stdout)
+    return facts
+
+
+def test_an_administrator_makes_one_while_the_server_runs(tmp_path: Path, receiver: Receiver) -> None:
+    url = f"http://127.0.0.1:{receiver.port}/"
+    with Server(tmp_path, *Place.PORTS) as server:
+        say(server, "before")
+        made = administer(server, "hook", "add", "mirror", "--room", "#ops", "--post", url)
+        secret = made["secret"].encode()
+        say(server, "one")
+        until(lambda: receiver.texts() == ["one"], "the post")
+        signed = hmac.new(secret, receiver.bodies[0], hashlib.sha256).hexdigest()
+        assert receiver.headers[0]["X-Lanchat-Signature"] == f"sha256={signed}"
+        assert secret.decode() not in server.text()
+        administer(server, "hook", "disable", "mirror")
+        say(server, "two")
+        administer(server, "hook", "enable", "mirror")
+        until(lambda: receiver.texts() == ["one", "two"], "what was said meanwhile")
+        receiver.answers = [status(410)]
+        say(server, "gone")
+        until(lambda: administer(server, "hook", "undelivered", "mirror")["undelivered"], "what was given up")
+        administer(server, "hook", "undelivered", "mirror", "--forget")
+        assert administer(server, "hook", "undelivered", "mirror")["undelivered"] == []
+        rotated = administer(server, "hook", "rotate", "mirror")["secret"].encode()
+        say(server, "three")
+        until(lambda: receiver.texts()[-1:] == ["three"], "the post with the new secret")
+        signed = hmac.new(rotated, receiver.bodies[-1], hashlib.sha256).hexdigest()
+        assert receiver.headers[-1]["X-Lanchat-Signature"] == f"sha256={signed}"
+        administer(server, "hook", "remove", "mirror")
+        say(server, "four")
+        refused = admin(server.log.parent / "data", "hook", "add", "m2", "--room", "#ops", "--post", "file:///etc/passwd")
+        assert (refused.returncode, "begins with http:// or https://" in refused.stderr) == (1, True)
+        assert receiver.texts()[-1] == "three"
+
+
+def test_two_hooks_that_post_to_each_other_say_it_once(tmp_path: Path) -> None:
+    with Server(tmp_path, *Place.PORTS, "--http", LOOPBACK) as server:
+        into = administer(server, "hook", "add", "in", "--room", "#ops")["url"]
+        there = f"http://127.0.0.1:{server.port('browsers')}/hooks/{into.rpartition('/')[2]}"
+        administer(server, "hook", "add", "out", "--room", "#ops", "--post", there)
+        with login(server.port(), "bob") as bob:
+            say(server, "hello")
+            bob.wait_for("gil: hello")
+            say(server, "again")
+            seen = bob.wait_for("gil: again")
+            assert (seen["from"]["name"], seen["msg"].count("gil")) == ("in", 1)

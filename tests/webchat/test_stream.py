@@ -279,7 +279,7 @@ def test_revoked_tokens_end_the_stream(tmp_path: Path) -> None:
 def test_a_token_is_shown_once_and_is_in_no_log(server: Server, token: str) -> None:
     result = admin(server.log.parent / "data", "token", "ann")
     *told, made = result.stdout.splitlines()
-    assert (len(made), "shown only this once" in " ".join(told)) == (43, True)
+    assert (len(made), "It is not shown again" in " ".join(told)) == (43, True)
     server.logged("A token of ann is made")
     assert made not in server.text()
     assert token not in server.text()
