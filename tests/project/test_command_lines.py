@@ -47,7 +47,7 @@ def commands(text: str) -> Iterator[list[str]]:
             except ValueError:  # not a command: a quote that is not closed
                 continue
             for token in tokens:
-                if token[0] not in "();<>|&":
+                if not token or token[0] not in "();<>|&":
                     words.append(token.removeprefix(".venv/bin/"))
                     continue
                 start = words.count("sudo")
