@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import html
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,6 +48,10 @@ _LINE_END = re.compile(rb"^([^/\n]*[;{])\n", re.MULTILINE)
 #: Matches blanks that mean nothing in a style; and an import of another style.
 _STYLE_BLANKS = re.compile(rb"(?<=[:;,{}])\s+|\s+(?=[{}])")
 _STYLE_IMPORT = re.compile(rb'^@import "\./([\w-]+\.css)";\n', re.MULTILINE)
+
+
+#: Matches the key of a text in a script, or how keys begin that are made there.
+_TEXT_KEY = re.compile(r'(["`])([a-z]+\.[\w.]*)')
 
 
 class File(NamedTuple):
@@ -96,6 +101,18 @@ def shortened(content: bytes) -> bytes:
     return _INDENTATION.sub(b"", _COMMENT.sub(b"", content))
 
 
+def split_texts(texts: bytes, script: str) -> tuple[bytes, bytes]:
+    """The texts of a language (JSON) in two files: those that a script uses, and the others."""
+    found = set(_TEXT_KEY.findall(script))
+    keys = {key for quote, key in found if quote == '"'}
+    beginnings = tuple(key for quote, key in found if quote == "`")
+    parts: tuple[dict[str, object], dict[str, object]] = ({}, {})
+    for key, text in json.loads(texts).items():
+        parts[0 if key in keys or key.startswith(beginnings) else 1][key] = text
+    first, later = (json.dumps(part, ensure_ascii=False, separators=(",", ":")).encode() for part in parts)
+    return first, later
+
+
 def _read(path: Path) -> bytes:
     """The content of a file, shortened where that changes nothing."""
     content = path.read_bytes()
@@ -122,6 +139,9 @@ class Files:
         scripts = {name: _LINE_END.sub(rb"\1", script) for name, script in scripts.items()}
         styles = {name: join_styles(contents, name) for name in contents if name.endswith(".css")}
         everything_sent = {**contents, **scripts, **styles}
+        for name in [name for name in contents if name.startswith("/lang/") and name != "/lang/index.json"]:
+            parts = split_texts(contents[name], scripts[FIRST].decode())
+            everything_sent[name], everything_sent[name.replace(".json", ".later.json")] = parts
         self._files = {name: make_file("index.html" if name == "/" else name, body) for name, body in everything_sent.items()}
 
     def get(self, path: str) -> File | None:

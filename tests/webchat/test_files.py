@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lanchat.webchat import files
-from lanchat.webchat.files import STATIC, TYPES, Files, accepts_gzip, make_file
+from lanchat.webchat.files import STATIC, TYPES, Files, accepts_gzip, make_file, split_texts
 
 ROOT = Path(__file__).parents[2]
 #: What names another file: imports of modules, loads of them later, and links and scripts in HTML and CSS.
@@ -126,6 +126,19 @@ def test_a_tag_changes_with_the_content() -> None:
 def test_all_languages_are_json_with_the_same_kinds_of_texts() -> None:
     for path in (STATIC / "lang").glob("*.json"):
         assert all(isinstance(text, (str, dict)) for text in json.loads(path.read_text("utf-8")).values()), path.name
+
+
+def test_texts_that_the_first_script_does_not_use_are_in_a_file_of_their_own(served: Files) -> None:
+    texts = {"nav.search": "Search", "status.closed": "Gone", "status.offline": "Off", "room.mute": {"other": "Mute"}}
+    first, later = split_texts(json.dumps(texts).encode(), 't("nav.search") + t(`status.${phase}`)')
+    assert list(json.loads(first)) == ["nav.search", "status.closed", "status.offline"]
+    assert json.loads(later) == {"room.mute": {"other": "Mute"}}
+    for code in json.loads((STATIC / "lang" / "index.json").read_text()):
+        whole = json.loads((STATIC / "lang" / f"{code}.json").read_text())
+        parts = [served.get(f"/lang/{code}{part}.json") for part in ("", ".later")]
+        bodies = [json.loads(part.body) for part in parts if part is not None]
+        assert {key: text for body in bodies for key, text in body.items()} == whole
+        assert all(bodies)
 
 
 def test_the_first_page_is_small(served: Files) -> None:

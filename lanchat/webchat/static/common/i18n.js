@@ -4,7 +4,8 @@
  * Each language is a file of plain JSON, `lang/XX.json`, and is listed with its own name in `lang/index.json`, which the server
  * puts into the page (`<meta name="languages">`). A text is a string with places for values (`"Hello {name}"`), or one string
  * for each plural form (`{"one": "...", "other": "..."}`), chosen by the value `n`. What a language lacks is shown in English,
- * which is loaded only then.
+ * which is loaded only then. The server puts the texts that the first part of the page does not use into a file of their own,
+ * `lang/XX.later.json`: whoever loads another part calls `loadLaterTexts`, too.
  */
 
 /** @typedef {Record<string, string | Record<string, string>>} Texts */
@@ -16,6 +17,10 @@ let texts = {};
 /** @type {Record<string, string>} */
 const names = JSON.parse(document.querySelector("meta[name=languages]")?.getAttribute("content") || '{"en": "English"}');
 let current = "en";
+/** Whether the texts of what is loaded later are wanted; and their loading. */
+let wantsLater = false;
+/** @type {Promise<void> | null} */
+let later = null;
 let plurals = new Intl.PluralRules("en");
 let numbers = new Intl.NumberFormat("en");
 /** @type {Set<() => void>} */
@@ -83,6 +88,23 @@ export async function setLanguage(code) {
     listeners.forEach((fn) => fn());
 }
 
+/**
+ * Loads the texts of the parts of the page that are loaded later, once. Rejected if they can't be loaded now.
+ * @returns {Promise<void>}
+ */
+export function loadLaterTexts() {
+    wantsLater = true;
+    later ??= load(current, null).then((found) => {
+        if (found === null) {
+            later = null;
+            throw new Error("Texts can't be loaded.");
+        }
+        texts = found;
+        fallback = null;
+    });
+    return later;
+}
+
 /** Loads English, once; who shows texts is told, as if it were another language. */
 async function loadFallback() {
     if (fallback === null) {
@@ -99,16 +121,26 @@ function preferred() {
 }
 
 /**
+ * The texts of a language, as far as they are wanted.
  * @template T
- * @param {string} name
+ * @param {string} code
  * @param {T} otherwise
- * @returns {Promise<T>}
+ * @returns {Promise<Texts | T>}
  */
-async function load(name, otherwise) {
+async function load(code, otherwise) {
     try {
-        const answer = await fetch(`./lang/${name}.json`);
-        return answer.ok ? await answer.json() : otherwise;
+        const names = wantsLater ? [code, `${code}.later`] : [code];
+        return Object.assign({}, ...await Promise.all(names.map(fetched)));
     } catch {
         return otherwise; // cut off: the next page load tries again
     }
+}
+
+/**
+ * @param {string} name
+ * @returns {Promise<Texts>}
+ */
+async function fetched(name) {
+    const answer = await fetch(`./lang/${name}.json`);
+    return answer.ok ? answer.json() : Promise.reject(new Error(name));
 }

@@ -1,7 +1,7 @@
 /** Parts of the page that are loaded when they are needed first, so that there is less to load at the beginning. */
 
 import { html, useLayoutEffect, useState } from "../vendor/preact.js";
-import { t } from "../common/i18n.js";
+import { loadLaterTexts, t } from "../common/i18n.js";
 import { note } from "./status.js";
 
 /**
@@ -33,7 +33,7 @@ export function Later({ load, name, ...props }) {
 const styles = new Map();
 
 /**
- * Loads a module, and the style that belongs to it.
+ * Loads a module, with its texts and the style that belongs to it.
  * @template T
  * @param {() => Promise<T>} load
  * @param {string} href   of the style
@@ -43,7 +43,7 @@ export async function withStyle(load, href) {
     const style = styles.get(href) ?? addStyle(href);
     styles.set(href, style);
     style.catch(() => styles.delete(href));
-    const [module] = await Promise.all([load(), style]);
+    const [module] = await Promise.all([load(), style, loadLaterTexts()]);
     return module;
 }
 
