@@ -17,7 +17,7 @@ async ({ count, seqRead, focus, conv, language }) => {
         key: `e1.${seq}`, id: `e1.${seq}`, seq, conv, from: NAMES[Math.floor(seq / 3) % 3], text: `number ${seq} ${"of the log ".repeat(seq % 7)}`,
         time: START + seq * 60_000, kind: "", bot: false, re: seq % 10 === 9 ? `e1.${seq - 4}` : "", mine: false, edited: 0,
         withdrawn: false, reactions: seq % 8 === 0 ? [["👍", ["ann", "bob"]]] : [], mentionsMe: false, state: "sent", error: "",
-        snippet: "", event: null, ...more,
+        snippet: "", file: null, event: null, ...more,
     });
     const log = Array.from({ length: count }, (_, n) => messageOf(n + 1));
     const later = () => new Promise((resolve) => setTimeout(resolve, 20));
@@ -93,6 +93,13 @@ async ({ count, seqRead, focus, conv, language }) => {
             this.unread++;
             this.heard.forEach((fn) => fn(message));
             this.changed();
+        }
+        async renewLinks({ id, file }) {
+            this.asked.push(["link", id]);
+            const renewed = (url) => url.replace("e=1&", "e=9999999999&");
+            const next = { ...file, url: renewed(file.url), thumb: renewed(file.thumb) };
+            this.timeline().apply({ op: "file", id, from: "", text: "", time: 0, file: next });
+            return next;
         }
         async resend(message) {
             this.timeline().discard(message.key);

@@ -37,7 +37,8 @@ class FakeChat:
         self.start = {"count": count, "seqRead": options.pop("read", 0), "focus": options.pop("focus", ""), "conv": "#ops"}
         self.address = address
         self.start["language"] = options.pop("language", "en")
-        self.page: Page = open_window(address, viewport={"width": 900, "height": 700}, **options).page
+        self.window = open_window(address, viewport={"width": 900, "height": 700}, **options)
+        self.page: Page = self.window.page
         self.page.route("**/still/**", _answer)
         self.again()
 

@@ -27,7 +27,17 @@
  *     sending it again by itself could show it twice.
  * @property {string} error Why it failed, for people; otherwise "".
  * @property {string} snippet In a search: the text around the first word that was found; otherwise "".
+ * @property {SharedFile|null} file The file that goes with the message. If nothing was said with it, `text` is its name.
  * @property {RoomEvent|null} event Not null: this is no message, but something that happened in the room.
+ *
+ * @typedef {object} SharedFile A file that goes with a message.
+ * @property {string} name
+ * @property {string} type The media type that the server has found in it.
+ * @property {number} size In bytes.
+ * @property {string} url Where it is on this server: a path with its query. "" if it can't be fetched.
+ * @property {string} thumb Where a small picture of it is; "" if there is none.
+ * @property {number} w The width of a picture in pixels, as its sender says; 0 if it is not known.
+ * @property {number} h Its height.
  *
  * @typedef {object} Conversation A row of the list of conversations. A row that changes is replaced by a new object.
  * @property {string} conv "#ops", "@bob" or "Everyone".
@@ -102,11 +112,12 @@
  * @property {number} before The number in the log at which the rest begins.
  *
  * @typedef {object} Change Of a message that is in the log.
- * @property {"edit"|"withdraw"|"react"} op
+ * @property {"edit"|"withdraw"|"react"|"file"} op "file": there are other links to the file.
  * @property {string} id The message.
  * @property {string} from Who changed it.
  * @property {string} text The new text, or the reaction.
  * @property {number} time
+ * @property {SharedFile|null} [file] With the new links.
  *
  * @typedef {object} Handlers Those who use a connection.
  * @property {(packet: Packet, resumed: boolean) => void} welcomed A connection is ready; `resumed`: what was missed comes now.

@@ -1,6 +1,7 @@
 /** Where messages are written. */
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
+import { AttachButton } from "./attaching.js";
 import { completeAt, completed, suggest, Suggestions } from "./completion.js";
 import { draftOf, keepDraft } from "./drafts.js";
 import { t } from "../common/i18n.js";
@@ -29,6 +30,7 @@ const WARN_BYTES = 15_000;
  * @property {Mode} mode
  * @property {() => void} onCancel       ends a reply or an edit
  * @property {() => void} onEditLast     edits the last message of one's own, if there is one
+ * @property {import("./attaching.js").Attaching} attaching   the files that go with the message
  * @property {(text: string) => Promise<boolean>} onSend   whether it was taken; otherwise the text comes back
  */
 
@@ -36,15 +38,15 @@ const WARN_BYTES = 15_000;
  * The text, with what belongs to it.
  * @param {ComposerProps} props
  */
-export function Composer({ model, conv, title, mode, onCancel, onEditLast, onSend }) {
+export function Composer({ model, conv, title, mode, attaching, onCancel, onEditLast, onSend }) {
     const [text, setText] = useText(conv, mode);
     const field = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
     const suggestions = useSuggestions(model, conv, text, setText, field);
     useGrowth(field, text);
     useEffect(() => field.current?.focus(), [mode]);
-    const surplus = surplusBytes(text);
+    const surplus = surplusBytes(text), isEmpty = text.trim() === "" && (attaching.chosen === 0 || mode.kind === "edit");
     const send = async () => {
-        if (text.trim() !== "" && surplus <= 0) {
+        if (!isEmpty && surplus <= 0) {
             suggestions.close();
             await hand(text, setText, mode, field, onSend);
         }
@@ -71,14 +73,17 @@ export function Composer({ model, conv, title, mode, onCancel, onEditLast, onSen
     const label = t("composer.label", { conv: title });
     return html`<form class="composer" onSubmit=${submitted}>
         <${ModeBar} mode=${mode} onCancel=${onCancel} />
+        ${attaching.list}
         ${suggestions.list}
         <div class="composer-row">
+            ${attaching.allowed && html`<${AttachButton} attach=${attaching.attach} />`}
             <textarea ref=${field} rows="1" dir="auto" value=${text} aria-label=${label} placeholder=${label}
                 enterkeyhint="send" aria-autocomplete="list" aria-controls=${suggestions.id}
                 aria-activedescendant=${suggestions.active} aria-invalid=${surplus > 0 ? "true" : null}
-                aria-describedby="composer-bytes" onInput=${typed} onKeyDown=${pressed} onBlur=${suggestions.close}></textarea>
+                aria-describedby="composer-bytes" onInput=${typed} onKeyDown=${pressed} onPaste=${attaching.pasted}
+                onBlur=${suggestions.close}></textarea>
             <button type="submit" class="send" aria-label=${t("composer.send")} title=${t("composer.send")}
-                disabled=${text.trim() === "" || surplus > 0}><${Icon} name="send" /></button>
+                disabled=${isEmpty || surplus > 0}><${Icon} name="send" /></button>
         </div>
         <p class="bytes" id="composer-bytes" data-over=${String(surplus > 0)}>${bytesInWords(surplus)}</p>
     </form>`;

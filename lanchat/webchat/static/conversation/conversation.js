@@ -1,6 +1,7 @@
 /** A conversation: its header, its messages, and where one writes. */
 
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact.js";
+import { useAttaching } from "./attaching.js";
 import { Composer } from "./composer.js";
 import { IconButton } from "../elements/button.js";
 import { t } from "../common/i18n.js";
@@ -49,7 +50,7 @@ export function Conversation(props) {
  * @param {ConversationProps} props
  */
 function Pane({ model, conv, focus, onMenu, onInfo }) {
-    const account = useAccount(model);
+    const account = usePart(model, () => model.me.account), takesFiles = usePart(model, () => Boolean(model.files));
     const [mode, setMode] = useState(MESSAGE);
     const [open, setOpen] = useState(/** @type {Open} */ (null));
     const [notice, setNotice] = useState("");
@@ -62,7 +63,9 @@ function Pane({ model, conv, focus, onMenu, onInfo }) {
         react: (/** @type {Message} */ message, /** @type {string} */ emoji) => trying(model.react(message, emoji)),
         resend: (/** @type {Message} */ message) => trying(model.resend(message)),
         discard: (/** @type {Message} */ message) => model.discard(message),
+        renew: (/** @type {Message} */ message) => model.renewLinks(message),
     }), [model]);
+    const attaching = useAttaching(model, conv, takesFiles, setNotice);
     const title = conv === EVERYONE ? t("list.everyone") : conv;
     const send = async (/** @type {string} */ text) => {
         setNotice("");
@@ -71,7 +74,7 @@ function Pane({ model, conv, focus, onMenu, onInfo }) {
                 await (text === mode.message.text ? null : model.edit(mode.message, text));
             } else {
                 list.current?.toEnd();
-                setNotice(await sendText(model, conv, text, mode.kind === "reply" ? mode.message.id : ""));
+                setNotice(await sendText(model, conv, text, mode.kind === "reply" ? mode.message.id : "", attaching.chosen));
             }
             setMode(MESSAGE);
             return true;
@@ -84,17 +87,18 @@ function Pane({ model, conv, focus, onMenu, onInfo }) {
         const message = lastOwn(model, conv);
         return message && setMode({ kind: "edit", message });
     };
-    return html`<section class="conversation">
+    return html`<section class="conversation" ...${attaching.dragged}>
         <${Header} model=${model} conv=${conv} title=${title} onMenu=${onMenu} onInfo=${onInfo} />
         <${MessageList} model=${model} conv=${conv} title=${title} focus=${focus} account=${account} actions=${actions}
             onNotice=${setNotice} handle=${list} />
         <${Notice} text=${notice} onClose=${() => setNotice("")} />
         <${Composer} model=${model} conv=${conv} title=${title} mode=${mode} onCancel=${() => setMode(MESSAGE)}
-            onEditLast=${editLast} onSend=${send} />
+            onEditLast=${editLast} onSend=${send} attaching=${attaching} />
         <${TypingLine} model=${model} conv=${conv} />
         <${LiveRegion} model=${model} conv=${conv} />
         ${open && html`<${Later} load=${loadBeside} name="Beside" onClose=${() => setOpen(null)}
             open=${open} model=${model} onOpen=${setOpen} onMode=${setMode} onNotice=${setNotice} trying=${trying} />`}
+        ${attaching.target}
     </section>`;
 }
 
@@ -110,14 +114,16 @@ function lastOwn(model, conv) {
 }
 
 /**
- * Whether the reader has an account. Unlike with `useObservable`, nothing is drawn again when something else changes.
+ * A part of what the model knows. Unlike with `useObservable`, nothing is drawn again when something else changes.
+ * @template T
  * @param {Model} model
- * @returns {boolean}
+ * @param {() => T} part
+ * @returns {T}
  */
-function useAccount(model) {
-    const [account, setAccount] = useState(model.me.account);
-    useEffect(() => model.subscribe(() => setAccount(model.me.account)), [model]);
-    return account;
+function usePart(model, part) {
+    const [value, setValue] = useState(part);
+    useEffect(() => model.subscribe(() => setValue(part)), [model]);
+    return value;
 }
 
 /**
@@ -135,17 +141,21 @@ function opener(what, setOpen) {
 }
 
 /**
- * Says what was written, or does what it says if it is a command.
+ * Says what was written, or does what it says if it is a command. Files that are chosen go with it, unless it is a reply, after
+ * which they go.
  * @param {Model} model
  * @param {string} conv
  * @param {string} text
  * @param {string} re   the id of the message to which it replies, or ""
+ * @param {number} files   how many files are chosen
  * @returns {Promise<string>} what the server answers in words, if that is not shown otherwise
  */
-async function sendText(model, conv, text, re) {
+async function sendText(model, conv, text, re, files) {
     const typed = readLine(text);
     if (typed.kind === "text") {
-        await model.send(conv, typed.text, { re });
+        const isCaption = files > 0 && re === "";
+        await (isCaption || typed.text === "" ? null : model.send(conv, typed.text, { re }));
+        model.uploads?.send(conv, isCaption ? typed.text : "");
         return "";
     }
     return (await model.command(text, conv))?.text ?? "";

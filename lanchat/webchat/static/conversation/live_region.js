@@ -2,6 +2,7 @@
 
 import { html, useEffect, useState } from "../vendor/preact.js";
 import { t } from "../common/i18n.js";
+import { said } from "../elements/said.js";
 import { isolated } from "../elements/times.js";
 
 /** @import { Model } from "../core/model.js" */
@@ -49,7 +50,7 @@ function inWords(messages) {
     if (messages.length > MOST_READ) {
         return t("list.announceMany", { n: messages.length });
     }
-    const sentences = messages.map(({ from, text }) =>
-        t("list.announce", { name: isolated(from), text: isolated(text.slice(0, MOST_LETTERS)) }));
+    const sentences = messages.map((message) =>
+        t("list.announce", { name: isolated(message.from), text: isolated(said(message).slice(0, MOST_LETTERS)) }));
     return sentences.join(" ");
 }

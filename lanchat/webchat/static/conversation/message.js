@@ -4,6 +4,7 @@ import { Component, html, useEffect, useRef, useState } from "../vendor/preact.j
 import { IconButton } from "../elements/button.js";
 import { t } from "../common/i18n.js";
 import { Icon } from "../elements/icons.js";
+import { Later, withStyle } from "../elements/later.js";
 import { Reactions } from "./reactions.js";
 import { richText } from "./rich_text.js";
 import { hrefOf } from "../elements/routes.js";
@@ -17,6 +18,9 @@ import { fullTime, isolated, timeOfDay } from "../elements/times.js";
 const LONG = 2000;
 const LONG_LINES = 24;
 
+const importFileView = () => import("./file_view.js");
+const loadFileView = () => withStyle(importFileView, "./files.css");
+
 /** How many colours there are for names. */
 const HUES = 12;
 
@@ -29,6 +33,7 @@ const HUES = 12;
  * @property {(message: Message, emoji: string) => void} react
  * @property {(message: Message) => void} resend
  * @property {(message: Message) => void} discard
+ * @property {(message: Message) => Promise<any>} renew   asks for new links to the file of a message
  * @property {(id: string) => void} jump   shows another message
  */
 
@@ -88,7 +93,9 @@ export class MessageRow extends Component {
             ${grouped && html`<${Time} time=${message.time} />`}
             <div class="body">
                 ${message.re && !message.withdrawn && html`<${Quote} ...${this.props} />`}
-                ${this.text()}
+                ${(message.text !== message.file?.name || message.edited > 0) && this.text()}
+                ${message.file && html`<${Later} load=${loadFileView} name="FileView" message=${message} file=${message.file}
+                    onRenew=${actions.renew} onClose=${doNothing} />`}
                 ${message.state !== "sent" && html`<${Trouble} message=${message} actions=${actions} />`}
                 <${Reactions} message=${message} me=${me.name} allowed=${account} onReact=${actions.react} />
             </div>
@@ -116,6 +123,10 @@ export class MessageRow extends Component {
                 ${t(this.state.open ? "message.showLess" : "message.showAll")}
             </button>`}`;
     }
+}
+
+function doNothing() {
+    // (what can't be loaded is not shown, and there is nothing to close)
 }
 
 /**

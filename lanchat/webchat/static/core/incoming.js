@@ -55,6 +55,8 @@ export class Incoming {
             void (x.more === true ? model.loading.fillGap() : model.loading.listConversations());
         } else if (x.op === "ok" || x.op === "fail") {
             this.#told(packet);
+        } else if (x.op === "ack") {
+            model.uploads?.acknowledged(x);
         } else {
             this.#changed(packet);
         }

@@ -1,11 +1,12 @@
 /** Messages: the rows of timelines, made of packets, and changed by edits, withdrawals and reactions. */
 
 import { kindOf, mentions, sameName } from "../common/names.js";
-import { readTime } from "../session/packets.js";
+import { numberOf, readTime, textOf } from "../session/packets.js";
 
 /** @typedef {import("../common/types.js").Change} Change */
 /** @typedef {import("../common/types.js").Message} Message */
 /** @typedef {import("../common/types.js").Packet} Packet */
+/** @typedef {import("../common/types.js").SharedFile} SharedFile */
 
 /** Reactions to one message that are shown, and names with one of them. */
 const MOST_REACTIONS = 50;
@@ -30,7 +31,7 @@ export function messageOf(packet, me) {
         kind: x.kind === "action" || x.kind === "notice" ? x.kind : "", bot: x.bot === true, re: x.re ?? "", mine,
         edited: x.edited === undefined ? 0 : readTime(x.edited), withdrawn: false, reactions: reactionsOf(x.reactions),
         mentionsMe: !isEvent && !mine && kindOf(conv) === "room" && mentions(msg, me), state: "sent", error: "",
-        snippet: x.snippet ?? "",
+        snippet: x.snippet ?? "", file: fileOf(x.file),
         event: isEvent ? { ev: x.ev ?? "", who: x.who?.[0] ?? "", by: x.by ?? "", text: x.text ?? "" } : null,
     };
 }
@@ -48,8 +49,28 @@ export function ownMessage(cid, conv, from, text, { re, kind }) {
     return {
         key: cid, id: "", seq: 0, conv, from, text, time: Date.now(), kind: kind === "action" || kind === "notice" ? kind : "",
         bot: false, re, mine: true, edited: 0, withdrawn: false, reactions: [], mentionsMe: false, state: "sending", error: "",
-        snippet: "", event: null,
+        snippet: "", file: null, event: null,
     };
+}
+
+/**
+ * What is known of a file, from the member `file` of a packet; null if there is none.
+ * @param {import("../common/types.js").X|undefined} file
+ * @returns {SharedFile|null}
+ */
+export function fileOf(file) {
+    return file === undefined ? null : {
+        name: textOf(file, "name"), type: textOf(file, "type"), size: numberOf(file, "size"), w: numberOf(file, "w"),
+        h: numberOf(file, "h"), url: hereOf(textOf(file, "url")), thumb: hereOf(textOf(file, "thumb")),
+    };
+}
+
+/**
+ * An address of the server's without its beginning, as the page may know the server by another name. "" if it has no path.
+ * @param {string} url
+ */
+export function hereOf(url) {
+    return /^https?:\/\/[^/]+(\/[^/\\].*)$/.exec(url)?.[1] ?? "";
 }
 
 /**
@@ -75,7 +96,10 @@ export function changedBy(message, change) {
         return { ...message, text: change.text, edited: change.time };
     }
     if (change.op === "withdraw") {
-        return { ...message, text: "", withdrawn: true, reactions: [] };
+        return { ...message, text: "", withdrawn: true, reactions: [], file: null };
+    }
+    if (change.op === "file") {
+        return { ...message, file: change.file ?? message.file };
     }
     return { ...message, reactions: withReaction(message.reactions, change.from, change.text) };
 }

@@ -3,6 +3,7 @@
 import { offline } from "../common/errors.js";
 import { loadLaterTexts } from "../common/i18n.js";
 import { followLifecycle } from "../session/lifecycle.js";
+import { fileOf } from "./messages.js";
 import { ModelState } from "./model_state.js";
 import { kindOf, nameKey, roomName } from "../common/names.js";
 
@@ -10,6 +11,7 @@ import { kindOf, nameKey, roomName } from "../common/names.js";
 /** @typedef {import("../common/types.js").Conversation} Conversation */
 /** @typedef {import("../common/types.js").Found} Found */
 /** @typedef {import("../common/types.js").Message} Message */
+/** @typedef {import("../common/types.js").SharedFile} SharedFile */
 
 const loadCommands = () => import("./typed_commands.js");
 
@@ -141,6 +143,17 @@ export class Model extends ModelState {
      */
     async react(message, emoji) {
         await this.sending.change("react", message.id, emoji);
+    }
+
+    /**
+     * Ask for new links to the file of a message: links end after some days.
+     * @param {Message} message
+     * @returns {Promise<SharedFile|null>}
+     */
+    async renewLinks({ id }) {
+        const { x } = await this.session.request("/link", "", { id }), file = fileOf(x.file);
+        this.applyChange({ op: "file", id, from: "", text: "", time: 0, file });
+        return file;
     }
 
     /**

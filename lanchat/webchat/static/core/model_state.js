@@ -22,6 +22,7 @@ import { Typing } from "./typing.js";
 /** @typedef {import("../common/types.js").Member} Member */
 /** @typedef {import("../common/types.js").Message} Message */
 /** @typedef {import("../common/types.js").Packet} Packet */
+/** @typedef {import("../common/types.js").X} X */
 
 /** The state. It changes with everything but the rows of timelines, which have changes of their own. */
 export class ModelState extends RoomRequests {
@@ -31,6 +32,10 @@ export class ModelState extends RoomRequests {
     lobby = "";
     /** The conversation that is shown; "" if none is. */
     current = "";
+    /** @type {X|null} What files may be sent: at most so large (`size`, in bytes, if there is a limit). Null: none may be. */
+    files = null;
+    /** @type {import("./uploads.js").Uploads|null} The files that one sends; null if none was chosen yet. */
+    uploads = null;
     /** @type {Command[]} What the server's help lists. */
     commands = [];
     list = new Conversations();
@@ -174,6 +179,7 @@ export class ModelState extends RoomRequests {
         this.timelines.rename(conv, name);
         this.loading.renamed(conv, name);
         this.sending.renamed(conv, name);
+        this.uploads?.renamed(conv, name);
         this.changed();
     }
 
@@ -209,6 +215,7 @@ export class ModelState extends RoomRequests {
         if (this.lobby !== "") {
             this.list.change(this.lobby, { joined: true });
         }
+        this.files = x.files ?? null;
         this.outbox.limit = Number(x.limits?.msg) || this.outbox.limit;
         this.incoming.welcomed(x);
         void this.loading.welcomed(resumed, isSameLog);
@@ -245,6 +252,7 @@ export class ModelState extends RoomRequests {
 
     /** Forget everything: one is somebody else now. */
     #forgetAll() {
+        this.uploads?.clear();
         this.outbox.giveUp(new ServerError("OFFLINE", t("core.otherName")));
         this.me = { name: "", account: false, away: "", role: "guest" };
         this.list.clear();

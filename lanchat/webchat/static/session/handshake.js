@@ -10,6 +10,7 @@ import { writePacket } from "./packets.js";
 /** The capabilities that the page asks for (docs/protocol.md, "Hello"). */
 const CAPS = [
     "id", "ack", "ping", "presence", "room", "history", "resume", "token", "read", "edit", "react", "typing", "event", "order",
+    "file",
 ];
 /** Refusals of a login with a token that are temporary. */
 const TEMPORARY = new Set(["RATE_LIMITED", "NOT_STORED", "FULL"]);

@@ -34,11 +34,11 @@ export class Requests {
      * Ask, and wait for the answer.
      * @param {string} to
      * @param {string} msg
-     * @param {X} x
+     * @param {X} x It may have a `cid`, if that is to be the same when it is asked again.
      * @returns {Promise<Packet>} the answer: an `ok`, an `ack`, or an `end` with its `batch`
      */
     ask(to, msg, x) {
-        const cid = newId();
+        const cid = x.cid ?? newId();
         if (this.#waiting.size >= MOST) {
             return Promise.reject(new ServerError("BUSY", t("core.busy")));
         }

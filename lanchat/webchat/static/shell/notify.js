@@ -1,5 +1,6 @@
 /** What draws attention to a page that is not looked at: title, icon, badge, sound, and notifications of the browser. */
 import { hrefOf } from "../elements/routes.js";
+import { said } from "../elements/said.js";
 import { t } from "../common/i18n.js";
 
 /**
@@ -107,7 +108,7 @@ function notify(message) {
     const { conv } = message;
     try {
         const shown = new Notification(whoAndWhere(message), {
-            body: message.text.slice(0, 200), tag: conv, icon: "./icon.svg",
+            body: said(message).slice(0, 200), tag: conv, icon: "./icon.svg",
         });
         shown.onclick = () => {
             window.focus();

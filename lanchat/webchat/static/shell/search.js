@@ -84,12 +84,13 @@ function Places({ model, typed, onClose }) {
 
 /** @param {{ message: Message, query: string, onClose: () => void }} props */
 function Result({ message, query, onClose }) {
-    const { conv, from, id, snippet, text, time } = message;
+    const { conv, file, from, id, snippet, text, time } = message;
     return html`<li><a class="result" href=${hrefOf(conv, id)} onClick=${onClose}>
         <span class="about">
             <b dir="auto">${from}</b> <span dir="auto">${conv === "Everyone" ? t("list.everyone") : conv}</span>${" "}
             <time datetime=${new Date(time).toISOString()}>${dateAndTime(time)}</time>
         </span>
+        ${file && file.name !== text && html`<small dir="auto">${file.name}</small>`}
         <span class="snippet" dir="auto">${markWords(snippet || text.slice(0, 120), query)}</span>
     </a></li>`;
 }
