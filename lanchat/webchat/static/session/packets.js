@@ -23,9 +23,9 @@ const isObjects = (value) => Array.isArray(value) && value.every(isObject);
 const SHAPES = {
     account: isTruth, after: isWhole, batch: isText, before: isWhole, bot: isTruth, by: isText, caps: isTexts, cid: isText,
     code: isText, commands: isObjects, conv: isText, conversations: isObjects, dup: isTruth, edited: isText, epoch: isText,
-    ev: isText, file: isObject, files: isObject, id: isText, invited: isTexts, kind: isText, limits: isObject,
-    lobby: isText, missed: isWhole, more: isTruth, n: isWhole, names: isTexts, op: isText, people: isObjects, ranks: isObject,
-    re: isText, reactions: isObject,
+    ev: isText, file: isObject, files: isObject, hooks: isObjects, id: isText, invited: isTexts, kind: isText,
+    limits: isObject, lobby: isText, missed: isWhole, more: isTruth, n: isWhole, names: isTexts, op: isText,
+    people: isObjects, ranks: isObject, re: isText, reactions: isObject,
     resumed: isTruth, retry_ms: isWhole, rooms: isObjects, rules: isObject, self: isTruth, seq: isWhole, snippet: isText,
     state: isText, t: isWhole, text: isText, time: isText, token: isText, topic: isText, ts: isText,
     upload: isObject, upto: isWhole, who: isTexts, why: isText,

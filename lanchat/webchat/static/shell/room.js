@@ -2,6 +2,7 @@
 import { html, useState } from "../vendor/preact.js";
 import { ErrorText, Field, Form, useTask } from "../elements/form.js";
 import { Checkbox } from "../elements/fields.js";
+import { Hooks, managesHooks } from "./hooks.js";
 import { Members } from "./members.js";
 import { t } from "../common/i18n.js";
 
@@ -30,6 +31,7 @@ export function RoomPanel({ model, room, onClose }) {
         <${Members} key=${room.conv} model=${model} room=${room} decides=${decides(model, room)} />
         ${!isLobby && html`<${Invite} model=${model} room=${room} />`}
         <${Rules} key=${room.conv} model=${model} room=${room} />
+        ${managesHooks(model, room) && html`<${Webhooks} key=${`hooks ${room.conv}`} model=${model} room=${room} />`}
         ${!isLobby && html`<${Leave} model=${model} room=${room} onClose=${onClose} />`}`;
 }
 
@@ -119,6 +121,16 @@ function sentences(rules) {
         texts.push(t("rule.limit", { n: Number(rules.limit) }));
     }
     return texts.length ? texts : [t("rule.none")];
+}
+
+/** @param {{ model: Model, room: Conversation }} props */
+function Webhooks({ model, room }) {
+    const [open, setOpen] = useState(false);
+    const escape = (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && event.stopPropagation();  // (closes one)
+    return html`<div onKeyDown=${escape}>
+        <button type="button" aria-haspopup="dialog" onClick=${() => setOpen(true)}>${t("hooks.title")}</button>
+        ${open && html`<${Hooks} model=${model} room=${room} onClose=${() => setOpen(false)} />`}
+    </div>`;
 }
 
 /** @param {{ model: Model, room: Conversation, onClose: () => void }} props */
