@@ -1,0 +1,1 @@
+"""Programs as people have them post to webhooks of a real server."""
