@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
 
+import lanchat.hooks
 from lanchat.hooks.alertmanager import MOST_ALERTS
 from lanchat.hooks.posted import INVALID_PAYLOAD, NO_TEXT, Posted, Unreadable
 from lanchat.hooks.reading import read
@@ -143,3 +146,22 @@ def test_a_megabyte_of_anything_is_read_in_a_moment(body: bytes, kind: str) -> N
     start = time.process_time()
     check(Posted("/", {}, {"content-type": kind}, body))
     assert time.process_time() - start < 2  # (it is 0.2 s at most; what grew with the square would take minutes)
+
+
+def test_nothing_that_could_fetch_is_imported() -> None:
+    imported: set[str] = set()
+    for path in Path(lanchat.hooks.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                imported.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(str(node.module))
+    assert "urllib.parse" in imported
+    assert not {name.split(".")[0] for name in imported - {"urllib.parse"}} & {
+        "http",
+        "os",
+        "socket",
+        "subprocess",
+        "twisted",
+        "urllib",
+    }
