@@ -60,11 +60,13 @@ class Blobs:
         with suppress(FileNotFoundError):
             for left in (self.directory / COMING).iterdir():
                 left.unlink()
-        self.workers = Workers(self._call_in_reactor)
+        #: Threads that write, and others that read, which must not wait until much is synced.
+        self.workers, self.readers = Workers(self._call_in_reactor), Workers(self._call_in_reactor)
 
     def close(self) -> None:
         """End the threads, when all is done that they were given."""
         self.workers.stop()
+        self.readers.stop()
 
     def path(self, digest: str) -> Path:
         """Where the file with this digest is, if it is there."""

@@ -11,8 +11,9 @@ from twisted.python.failure import Failure
 
 T = TypeVar("T")
 
-#: How many threads there are: a few, as one may wait for a slow disk while others find what they need in memory.
-THREADS = 4
+#: How many threads there are: more than one, as one may wait for a slow disk while the other finds what it needs in memory; and
+#: few, as they share the processor with the reactor.
+THREADS = 2
 
 
 class Workers:

@@ -68,7 +68,9 @@ LIMITS = {
     "free-disk": Limit(1_000_000_000, "bytes of free disk that files leave", "no more can be sent"),
     "uploads": Limit(20, "files being sent at the same time", "another one must wait"),
     "address-uploads": Limit(4, "files being sent at the same time from one address, except loopback", "another one must wait"),
-    "upload-idle": Limit(30, "seconds without a byte of a file being sent", "it is given up, and the connection is closed"),
+    "upload-idle": Limit(
+        30, "seconds in which less than 16 KiB of a file being sent come", "it is given up, and the connection is closed"
+    ),
     "hooks": Limit(20, "webhooks of one room", "no more can be made there"),
     "hook-posts": Limit(10, "messages a second from one webhook", "its sender is told to try again, and when"),
     "streams": Limit(100, "streams of messages open at the same time for one account", "no more can be opened"),

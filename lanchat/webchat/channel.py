@@ -218,6 +218,7 @@ class Channel(BoundedChannel):
         self._end = self.factory.clock.callLater(CLOSE_SECONDS, self.transport.abortConnection)
         request = self.requests[-1] if self.requests else None
         if request is not None and request.body is not None and not request.complete:
+            self.factory.websockets.router.chat.limits.met["upload-idle"] += self._idle_seconds is not None
             self.refuse(request, Refusal(408, "Too little came for too long, so the rest is not waited for. Send it again."))
         else:
             self.loseConnection()

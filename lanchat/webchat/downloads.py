@@ -123,7 +123,7 @@ class DownloadResource:
     async def _open(self, blob: Blob) -> BlobReader:
         """Open the file; raises `Refusal` if it is not there, or is not what it was."""
         try:
-            reader = await open_blob(self._blobs.workers, self._blobs.path(blob.digest))
+            reader = await open_blob(self._blobs.readers, self._blobs.path(blob.digest))
         except OSError as error:
             _log.error("a file of a message can't be read: {error}", error=str(error))
             raise Refusal(404, GONE) from None
