@@ -69,9 +69,11 @@ class HookBody(GatheredBody):
         super().__init__(MAX_BODY)
         if (length or 0) > MAX_BODY:
             raise Refusal(413, f"That is too long: a webhook takes at most {MAX_BODY:,} bytes.")
+        #: The most bytes that may come.
+        self.most = MAX_BODY if length is None else length
         self._door, self._kept = door, kept
         self._until = door.clock.seconds() + BODY_SECONDS
-        self._reserved = (MAX_BODY if length is None else length) if kept else 0
+        self._reserved = self.most if kept else 0
         if door.gathered + self._reserved > MAX_GATHERED:
             raise Refusal(503, "Too much is being posted. Try again in a moment.", retry_after="1")
         door.gathered += self._reserved
