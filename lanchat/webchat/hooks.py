@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from lanchat.core.hooks import PATH, Hooks
+from lanchat.core.hooks import Hooks
 from lanchat.hooks.posted import Posted, Reading, Unreadable
 from lanchat.model.failed_writes import RETRY_MS
 from lanchat.model.hook import Hook
@@ -25,6 +25,7 @@ from lanchat.net.http import Body, GatheredBody, Refusal
 from lanchat.protocol.entry import Entry
 from lanchat.protocol.errors import ChatError, NotStored, RateLimited
 from lanchat.protocol.interfaces import Clock
+from lanchat.state.hooks import PATH
 from lanchat.webchat.files import COMMON_HEADERS
 
 #: The most bytes of one body, and of all that are being gathered at the same time.

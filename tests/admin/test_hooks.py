@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lanchat.core.hooks import PATH
+from lanchat.state.hooks import PATH
 from tests.admin.test_admin import admin, ask, declined, done, registered  # noqa: F401 (a fixture)
 from tests.live import LOOPBACK, PATIENCE, Server
 
