@@ -8,16 +8,18 @@ from __future__ import annotations
 import io
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageDraw
 from playwright.sync_api import expect, sync_playwright
 
 from tests.live import LOOPBACK, Peer, Server
 from tests.webchat.browser import Window, chromium
 from tests.webchat.chat import LOBBY, PASSWORD, Person, address, make_account
+from tests.webchat.sharing import has_loaded
 
 DOCS = Path(__file__).parents[2] / "docs"
 #: The most bytes of a picture.
@@ -47,6 +49,14 @@ class Crew:
         peer.say("/time")
         peer.wait_for("Server time")
 
+    def sends(self, name: str, room: str, file: str, data: bytes, text: str) -> None:
+        """Let somebody send a file."""
+        peer = self._peers[name]
+        peer.say("/file", f"{room} {file} {len(data)} {text}")
+        url = peer.wait_for("curl -T")["msg"].split()[-1]
+        with urllib.request.urlopen(urllib.request.Request(url, data, method="PUT")) as answer:  # noqa: S310 (ours)
+            answer.read()
+
     def talk(self) -> None:
         """A morning on board."""
         self.does("aisha", LOBBY, "Good morning, everybody")
@@ -61,7 +71,25 @@ class Crew:
         route = "54.183  7.883  harbour\n54.176  7.901  quay, port side"
         self.does("yuki", ROOM, f"The new route is in `routes/noon.gpx`, here is its end:\n```\n{route}\n```")
         self.does("tom", "/me", f"{ROOM} goes and looks for the long ropes")
-        self.does("noor", ROOM, "Chart of the harbour: http://ship.local/charts/harbour.pdf")
+        self.sends("noor", ROOM, "harbour.png", harbour(), "The harbour at six")
+
+
+def harbour() -> bytes:
+    """A picture: the sun above the sea, and a boat (PNG)."""
+    picture = Image.new("RGB", (360, 130), "#f2b880")
+    draw = ImageDraw.Draw(picture)
+    for n, color in enumerate(("#e58f65", "#eca072", "#f2b880", "#f6cf9b")):
+        draw.rectangle((0, n * 20, 360, n * 20 + 20), color)
+    draw.ellipse((230, 40, 290, 100), "#fdf1d3")
+    draw.rectangle((0, 80, 360, 130), "#2f5d73")
+    for n in range(5):
+        draw.line((225 - n * 8, 88 + n * 9, 295 + n * 8, 88 + n * 9), "#f6cf9b", 2)
+    draw.polygon(((70, 92), (150, 92), (135, 106), (85, 106)), "#1d2f38")
+    draw.polygon(((106, 18), (106, 88), (66, 88)), "#fbf6ea")
+    draw.polygon(((112, 30), (112, 88), (144, 88)), "#e9dfc9")
+    packed = io.BytesIO()
+    picture.save(packed, "PNG")
+    return packed.getvalue()
 
 
 @contextmanager
@@ -105,6 +133,7 @@ def show(mira: Person, name: str) -> None:
     """Bring into view what this picture shows."""
     mira.goes_to(ROOM)
     mira.sees("Reefing now")
+    has_loaded(mira.page.get_by_role("img", name="harbour.png"))
     if name == "chat":
         mira.page.get_by_role("button", name=f"About {ROOM}").click()
         expect(mira.page.get_by_text("yuki").last).to_be_visible()

@@ -1,4 +1,4 @@
-"""The main path in Firefox and in WebKitGTK: a name, the lobby, messages both ways, reload, a server that starts again."""
+"""Firefox and WebKitGTK: a name, the lobby, messages both ways, reload, a server that starts again; and a picture."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from lanchat.protocol.files import format_size
 from tests.live import login, until
 from tests.webchat.chat import LOBBY, Start, address
 from tests.webchat.firefox import Firefox
+from tests.webchat.sharing import png
 from tests.webchat.webkit import WebKit
 
 Engine = Firefox | WebKit
@@ -66,3 +68,31 @@ def shows(engine: Engine, texts: list[str]) -> None:
         ),
         f"{texts}",
     )
+
+
+DROP = """(() => {
+    const data = new DataTransfer();
+    data.items.add(new File([new Uint8Array(BYTES)], "sea.png", { type: "image/png" }));
+    const event = new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true });
+    document.querySelector("section.conversation").dispatchEvent(event);
+    return data.files.length;
+})()"""
+
+
+def test_a_picture_is_sent_and_shown(engine: Engine, start: Start) -> None:
+    server = start()
+    engine.open(address(server))
+    engine.click("input[name=name]")
+    engine.write("ann")
+    engine.press("Enter")
+    engine.find("textarea")
+    data = png(600, 300)
+    with login(server.port(), "bob") as bob:
+        assert engine.script(DROP.replace("BYTES", json.dumps(list(data)))) == 1
+        engine.find(".uploads li")
+        says(engine, "the sea")
+        bob.wait_for(f"sea.png ({format_size(len(data))}): http://127.0.0.1:")
+    loaded = "document.querySelector('article img[alt=\"sea.png\"]')?.naturalWidth > 0"
+    until(lambda: engine.script(loaded), "the picture")
+    assert "thumb" in engine.script("document.querySelector('article img').src")
+    shows(engine, ["the sea"])

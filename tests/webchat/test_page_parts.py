@@ -260,3 +260,30 @@ def test_storage_that_is_forbidden_works_as_long_as_the_page_is_open(run: Run) -
         return [one.get('name'), one.getObject('settings'), one.getObject('name'), one.get('nothing')];
     })()"""
     assert run("storage", script) == ["ann", {"theme": "dark"}, {}, ""]
+
+
+def test_addresses_of_files_lead_to_this_server_only(run: Run) -> None:
+    given = {
+        "http://10.0.0.7:8080/f/17/a.png?e=1&k=x&thumb": "/f/17/a.png?e=1&k=x&thumb",
+        "https://chat.lan/below/f/17/a.png": "/below/f/17/a.png",
+        "http://10.0.0.7//elsewhere.example/a.png": "",
+        "http://10.0.0.7/\\elsewhere.example/a.png": "",
+        "//elsewhere.example/a.png": "",
+        "/f/17/a.png": "",
+        "javascript:alert(1)//": "",
+        "http://10.0.0.7": "",
+    }
+    assert run("messages", "arg.map(it.hereOf)", list(given)) == list(given.values())
+
+
+def test_sizes_are_read_as_people_do(run: Run) -> None:
+    sizes = [1, 814, 2000, 2_103_344, 999_999, 50_000_000, 12_340_000_000_000]
+    assert run("sizes", "arg.map(it.sizeInWords)", sizes) == [
+        "1 byte",
+        "814 bytes",
+        "2 kB",
+        "2.1 MB",
+        "1,000 kB",
+        "50 MB",
+        "12,300 GB",
+    ]

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import re
-import struct
 import urllib.request
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Error, FilePayload, Locator, Page, Route, expect
+from playwright.sync_api import Error, Route, expect
 
 from lanchat.protocol.files import format_size
-from tests.live import LOOPBACK, Peer, Server, login, until
+from tests.live import LOOPBACK, Peer, Server
 from tests.webchat.browser import CUT_OFF, OpenWindow
 from tests.webchat.chat import LOBBY, PASSWORD, Person, Start, address, make_account, reads
 from tests.webchat.fakechat import FakeChat
+from tests.webchat.sharing import (
+    has_loaded,
+    is_under_way,
+    picks,
+    png,
+    program,
+    row_of,
+    send_file,
+    slow_down,
+    transfer,
+    uploads,
+)
+from tests.webchat.test_accessibility import check
 
 DOORS = ("--port", LOOPBACK, "--telnet", LOOPBACK, "--http", LOOPBACK, "--lobby", LOBBY)
 
@@ -28,75 +37,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with all doors."""
     with Server(tmp_path_factory.mktemp("server"), *DOORS, "--limit", "file=5000000") as running:
         yield running
-
-
-def png(width: int, height: int, color: bytes = b"\xc0\x20\x20") -> bytes:
-    """A picture of one color (PNG)."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    rows = zlib.compress((b"\0" + color * width) * height)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
-
-
-def picks(person: Person, *files: tuple[str, bytes]) -> None:
-    """Choose files with the button for that."""
-    with person.page.expect_file_chooser() as chooser:
-        person.page.get_by_role("button", name="Attach files").click()
-    chooser.value.set_files([FilePayload(name=name, mimeType=mime(name), buffer=data) for name, data in files])
-    expect(uploads(person)).to_have_count(len(files))
-
-
-def mime(name: str) -> str:
-    return {"png": "image/png", "txt": "text/plain"}.get(name.rpartition(".")[2], "application/octet-stream")
-
-
-def uploads(person: Person) -> Locator:
-    """The rows of files that are not sent yet."""
-    return person.page.get_by_role("list", name="Files to send").get_by_role("listitem")
-
-
-def row_of(person: Person, name: str) -> Locator:
-    """The message with the file of this name."""
-    link = person.page.locator(f'a[download="{name}"], a.picture:has(img[alt="{name}"])')
-    return person.page.get_by_role("article").filter(has=link)
-
-
-def has_loaded(picture: Locator) -> None:
-    """Wait until a picture is there."""
-    expect(picture).to_be_visible()
-    until(lambda: picture.evaluate("(img) => img.complete && img.naturalWidth > 0"), "the picture")
-
-
-def transfer(page: Page, *files: tuple[str, bytes]) -> Any:
-    """What a browser hands over when files are pasted or dropped."""
-    return page.evaluate_handle(
-        """(files) => {
-            const data = new DataTransfer();
-            files.forEach(([name, type, bytes]) => data.items.add(new File([new Uint8Array(bytes)], name, { type })));
-            return data;
-        }""",
-        [[name, mime(name), list(data)] for name, data in files],
-    )
-
-
-def send_file(peer: Peer, target: str, name: str, data: bytes) -> dict[str, Any]:
-    """Send a file as a program does; what is told of it."""
-    peer.say("/file", "", target=target, name=name, size=len(data), cid=name)
-    url = peer.wait_for("Send the")["x"]["upload"]["url"]
-    with urllib.request.urlopen(urllib.request.Request(url, data, method="PUT")) as answer:  # noqa: S310 (ours)
-        told: dict[str, Any] = json.loads(answer.read())
-    return told
-
-
-def program(server: Server, name: str) -> Peer:
-    """A program that knows of files."""
-    peer = login(server.port(), name)
-    peer.say("/hello", "", v=1, caps=["id", "ack", "room", "file"])
-    peer.wait_for("Welcome")
-    return peer
 
 
 def test_a_picture_with_a_text_reaches_everybody(server: Server, open_window: OpenWindow) -> None:
@@ -170,6 +110,9 @@ def test_pictures_are_pasted_and_files_dropped(server: Server, open_window: Open
     expect(emma.page.get_by_text("Drop files here")).to_be_visible()
     section.dispatch_event("drop", {"dataTransfer": data})
     expect(emma.page.get_by_text("Drop files here")).to_have_count(0)
+    elsewhere = """(data) => !document.querySelector("nav").dispatchEvent(
+        new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }))"""
+    assert emma.page.evaluate(elsewhere, data), "the browser does not leave the page for the file"
     expect(uploads(emma)).to_contain_text(["shot.png", "notes.txt"])
     emma.field.press("Enter")
     has_loaded(row_of(emma, "shot.png").get_by_role("img"))
@@ -187,23 +130,6 @@ def test_text_that_is_copied_with_a_picture_of_it_is_pasted_as_text(server: Serv
     )
     assert not taken
     expect(uploads(fred)).to_have_count(0)
-
-
-def slow_down(person: Person, rate: int) -> None:
-    """Let a browser send so many bytes a second only; 0 for as many as it can."""
-    session = person.page.context.new_cdp_session(person.page)
-    session.send("Network.enable")
-    session.send(
-        "Network.emulateNetworkConditions",
-        {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": rate or -1},
-    )
-
-
-def is_under_way(person: Person) -> None:
-    """Wait until some of the first file is sent, and not all."""
-    bar = uploads(person).get_by_role("progressbar")
-    expect(bar).to_be_visible()
-    until(lambda: 0 < bar.evaluate("(bar) => bar.value") < 1, "some bytes to be sent")
 
 
 def test_what_is_being_sent_is_stopped(server: Server, open_window: OpenWindow) -> None:
@@ -387,3 +313,14 @@ def test_files_go_to_people_too(server: Server, open_window: OpenWindow) -> None
     expect(rosa.link("sven")).to_contain_text("1 unread")
     rosa.goes_to("sven")
     expect(row_of(rosa, "letter.bin")).to_have_count(1)
+
+
+def test_axe_finds_nothing_serious_in_files(server: Server, open_window: OpenWindow) -> None:
+    with program(server, "uli") as uli:
+        for name, data in (("sky.png", png(30, 30)), ("sound.mp3", b"ID3\x03\0" + bytes(100)), ("data.bin", b"\0")):
+            send_file(uli, LOBBY, name, data)
+    for phone in (False, True):
+        vera = Person(open_window(address(server), phone=phone, reduced_motion="reduce")).enter(f"vera{phone:d}")
+        has_loaded(row_of(vera, "sky.png").get_by_role("img"))
+        picks(vera, ("huge.bin", bytes(5_000_001)), ("next.bin", b"\0"))
+        check(vera.page, "files that are shown, and some to be sent")

@@ -18,7 +18,8 @@ const loadReload = () => import("./shell/reload.js");
 const stop = model.session.subscribe(() => {
     if (model.session.outdated) {
         stop();
-        void loadReload().then(({ reloadWhenNewer }) => reloadWhenNewer(model.session));
+        const hasFiles = () => Boolean(model.uploads?.rows.length);
+        void loadReload().then(({ reloadWhenNewer }) => reloadWhenNewer(model.session, hasFiles));
     }
 });
 

@@ -56,11 +56,12 @@ export class Incoming {
         } else if (x.op === "ok" || x.op === "fail") {
             this.#told(packet);
         } else if (x.op === "ack") {
+            model.session.place.acknowledged(x.seq ?? 0);
             model.uploads?.acknowledged(x);
         } else {
             this.#changed(packet);
         }
-        if (isOfLog && x.seq !== undefined && x.ev !== "read" && x.op !== "end" && x.op !== "gap") {
+        if (isOfLog && x.seq !== undefined && x.ev !== "read" && !["ack", "end", "gap"].includes(x.op)) {
             model.session.place.came(x.seq);
         }
     }

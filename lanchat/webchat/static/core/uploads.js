@@ -43,6 +43,12 @@ export class Uploads extends Observable {
         super();
         this.model = model;
         model.session.subscribe(() => !model.session.isOnline && this.#stopAll());
+        addEventListener("beforeunload", (event) => this.#isUnderWay && event.preventDefault());  // (the browser asks)
+    }
+
+    /** Whether something is being sent. */
+    get #isUnderWay() {
+        return this.rows.some(({ state }) => state === "waiting" || state === "sending");
     }
 
     /**

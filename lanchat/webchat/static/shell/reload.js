@@ -8,12 +8,14 @@ const EVERY = 2000;
 const TRIED = "lanchat.reloaded";
 
 /**
- * Loads the page anew, as the server has a newer one, once nothing is being typed.
+ * Loads the page anew, as the server has a newer one, once nothing is being typed, and no files are to be sent.
  * @param {Session} session
+ * @param {() => boolean} hasFiles   whether files are to be sent
  */
-export function reloadWhenNewer(session) {
+export function reloadWhenNewer(session, hasFiles) {
     const tryIt = () => {
-        if (session.outdated && session.phase === "online" && !isBusy() && !wasTried(session.server?.build ?? "")) {
+        const isBusyNow = isBusy() || hasFiles();
+        if (session.outdated && session.phase === "online" && !isBusyNow && !wasTried(session.server?.build ?? "")) {
             location.reload();
         }
     };
