@@ -312,7 +312,18 @@ def test_a_refused_client_that_does_nothing_is_cut_off(server: Server, raw: Raw)
     until(is_cut_off, "the connection to be cut off")
 
 
-# A server that stops.
+# A disk that is full, and a server that stops.
+
+
+def test_a_disk_that_is_full_is_told_and_nothing_stays(tmp_path: Path) -> None:
+    with Server(tmp_path, *OPTIONS, under=["prlimit", "--fsize=3000000"]) as server:
+        alice = Person(server, "alice")
+        with connect(server, "http") as raw:
+            raw.send(head(ticket(alice.may_send(20_000_000)), "Content-Length: 20000000") + b"x" * 20_000_000)
+            answer = raw.answer("PUT")
+        assert (answer.status, "disk" in answer.text) == (507, True)
+        nothing_stays(server, set())
+        assert alice.send(b"hello")["size"] == 5, "the server goes on"
 
 
 def test_a_stopped_server_leaves_nothing_of_what_was_coming(tmp_path: Path) -> None:
