@@ -122,10 +122,13 @@ def _with_store(
     service.reload = reloading.reload
     SighupService(reloading, reactor).setServiceParent(service)
     operations = Operations(chat, store, hasher.hash_new, reloading.reload_for, service.ports)
+    operations.cleaning = service.cleaning
     ControlService(config["data"], operations, reactor).setServiceParent(service)
-    WithdrawalService(chat, operations.erase_traces).setServiceParent(service)
+    service.cleaning.setServiceParent(service)
+    WithdrawalService(chat, operations.erase_traces, service.cleaning.soon).setServiceParent(service)
     if config["retain"]:
-        RetentionService(Retention(store, reactor, config["retain"], time.time), reactor).setServiceParent(service)
+        retention = Retention(store, reactor, config["retain"], time.time)
+        RetentionService(retention, reactor, service.cleaning.soon).setServiceParent(service)
     return service
 
 

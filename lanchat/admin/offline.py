@@ -44,7 +44,9 @@ async def _serve(reactor: Any, directory: Path, request: Request, progress: Repo
         service = ChatService(chat, store, hasher)
         service.startService()
         reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
-        outcome.append(await Operations(chat, store, hasher.hash_new).do(request, "no server runs", progress))
+        operations = Operations(chat, store, hasher.hash_new)
+        operations.cleaning = service.cleaning
+        outcome.append(await operations.do(request, "no server runs", progress))
     except CannotStart as error:
         outcome.append(FileError(str(error).removeprefix("lanchat: ")))
     except Exception as error:  # noqa: BLE001 (it is raised again, where it is waited for)

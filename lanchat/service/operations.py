@@ -16,6 +16,7 @@ from twisted.logger import Logger
 
 from lanchat import __version__
 from lanchat.core.chat import Chat
+from lanchat.files.cleaning import Cleaning
 from lanchat.maintenance import rewrite
 from lanchat.model.names import key, parse, stored_name
 from lanchat.model.session import Account, Role
@@ -92,6 +93,8 @@ class Operations:
         self._chat = chat
         self._store = store
         self._hash = hash_password
+        #: What unlinks the files of erased messages; None where there are no files.
+        self.cleaning: Cleaning | None = None
         self._rewriting = DeferredLock()
 
     async def do(self, request: Request, who: str, report: ReportProgress) -> Done | Failed:
@@ -232,9 +235,11 @@ class Operations:
             self._forget_erased(erasure)
         if erasure.found:
             try:
+                if self.cleaning is not None:
+                    await self.cleaning.clean()
                 await self.erase_traces(report)
             except FileError as error:
-                text = f"Erased, but traces may remain in the file: {error}. Fix that, and purge the same name again."
+                text = f"Erased, but traces may remain on the disk: {error}. Fix that, and purge the same name again."
                 raise FileError(text) from None
         await write(EndErasure(name))
         if not erasure.found:

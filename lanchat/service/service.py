@@ -14,7 +14,9 @@ from twisted.python.components import Componentized
 from lanchat.auth.passwords import Hasher
 from lanchat.core.chat import Chat
 from lanchat.files.blobs import Blobs
+from lanchat.files.cleaning import Cleaning
 from lanchat.logs.server import ServerLog
+from lanchat.maintenance.kept_files import FILES
 from lanchat.model.names import Name
 from lanchat.net.listener import Listener
 from lanchat.service import process_stats
@@ -45,7 +47,9 @@ class ChatService(MultiService):
         self._store_service = StoreService(store, self._load)
         self.hasher = hasher
         #: The bytes of the files that go with messages.
-        self.blobs = Blobs(store.directory / "files", store.call_in_reactor)
+        self.blobs = Blobs(store.directory / FILES, store.call_in_reactor)
+        #: What unlinks those that no message needs.
+        self.cleaning = Cleaning(store, self.blobs, chat.clock, chat.uploads.recount)
         self._lobby = lobby
 
     def setServiceParent(self, parent: Any) -> None:

@@ -46,10 +46,14 @@ class RetentionService(TimerService):
     #: Seconds between two runs.
     INTERVAL = 3600.0
 
-    def __init__(self, retention: Retention, clock: Clock) -> None:
-        super().__init__(self.INTERVAL, retention.sweep)
+    def __init__(self, retention: Retention, clock: Clock, clean: Callable[[], object] = lambda: None) -> None:
+        """`clean` has the files of removed messages unlinked soon."""
+        super().__init__(self.INTERVAL, self._sweep)
         self.clock = clock
-        self._retention = retention
+        self._retention, self._clean = retention, clean
+
+    def _sweep(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._retention.sweep()).addCallback(lambda _: self._clean()).addCallback(lambda _: None)
 
     def stopService(self) -> Deferred[None]:
         """Stop; fires after the current step, without waiting for the rest of the run."""

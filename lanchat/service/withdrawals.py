@@ -29,9 +29,15 @@ _log = Logger("lanchat.withdrawals")
 class WithdrawalService(Service):
     """Has the traces of withdrawn messages removed."""
 
-    def __init__(self, chat: Chat, erase_traces: Callable[[], Awaitable[None]]) -> None:
-        """`erase_traces` removes what is left of everything that was removed from the log."""
+    def __init__(
+        self, chat: Chat, erase_traces: Callable[[], Awaitable[None]], clean: Callable[[], object] = lambda: None
+    ) -> None:
+        """`erase_traces` removes what is left of everything that was removed from the log.
+
+        `clean` has the files of withdrawn messages unlinked soon.
+        """
         self._chat = chat
+        self._clean = clean
         self._erase_traces = erase_traces
         self._pause = PAUSE
         self._timer: DelayedCall | None = None
@@ -55,6 +61,7 @@ class WithdrawalService(Service):
 
     def schedule(self) -> None:
         """Note that a message was withdrawn."""
+        self._clean()
         self._more = True
         if self.running and self._timer is None and not self._running:
             self._timer = self._chat.clock.callLater(self._pause, self._begin)

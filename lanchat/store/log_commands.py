@@ -34,7 +34,7 @@ from lanchat.tables.accounts import (
     SetPassword,
     SetRole,
 )
-from lanchat.tables.files import NoteUnlinked
+from lanchat.tables.files import ForgetStrays, TakeUnneeded
 from lanchat.tables.hooks import AddHook, ChangeHook, ForgetUndelivered, MoveHook, NoteHooksUsed, RemoveHook
 from lanchat.tables.log_command import LogCommand
 from lanchat.tables.ranks import SetRank
@@ -87,7 +87,8 @@ COMMANDS: tuple[type[LogCommand[Any]], ...] = (
     AddSanction,
     RemoveSanctions,
     RemoveEndedSanctions,
-    NoteUnlinked,
+    TakeUnneeded,
+    ForgetStrays,
     AddHook,
     ChangeHook,
     RemoveHook,

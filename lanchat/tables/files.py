@@ -6,7 +6,7 @@ The bytes are in the directory `files` beside the database (`lanchat.files`), ea
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from sqlite3 import Connection
 from typing import NamedTuple
 
@@ -102,20 +102,53 @@ def digests(connection: Connection) -> set[str]:
     return {digest for (digest,) in found}
 
 
-def unlinked(connection: Connection, most: int) -> tuple[str, ...]:
-    """Digests of files that no message needs any more, at most so many."""
-    asked = (
-        "SELECT digest FROM unlinked WHERE digest NOT IN (SELECT digest FROM files) AND digest NOT IN (SELECT thumb FROM files)"
-    )
-    return tuple(digest for (digest,) in connection.execute(f"{asked} LIMIT ?", (most,)))
+def needed(connection: Connection, asked: Collection[str]) -> set[str]:
+    """Those of these digests whose files messages need."""
+    rows = connection.execute(
+        "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM files WHERE digest = value)"
+        " OR EXISTS (SELECT 1 FROM files WHERE thumb = value AND thumb != '')",
+        (json.dumps(list(asked)),),
+    ).fetchall()
+    return {digest for (digest,) in rows}
 
 
-class NoteUnlinked(LogCommand[None], frozen=True):
-    """Note that files are unlinked, or needed again, so that they need not be looked at any more."""
+def listed(connection: Connection, after: str, most: int) -> tuple[str, ...]:
+    """The next digests, in order, of files that were forgotten with messages, and that others may need; at most so many."""
+    rows = connection.execute("SELECT digest FROM unlinked WHERE digest > ? ORDER BY digest LIMIT ?", (after, most))
+    return tuple(digest for (digest,) in rows)
+
+
+class TakeUnneeded(LogCommand[tuple[str, ...]], frozen=True):
+    """Take files off the list of those that were forgotten with messages, and find out which of them no message needs."""
 
     digests: tuple[str, ...]
 
-    def run(self, connection: Connection) -> None:
-        """Do what the class describes."""
-        asked = "DELETE FROM unlinked WHERE digest IN (SELECT value FROM json_each(?))"
-        connection.execute(asked, (json.dumps(self.digests),))
+    def run(self, connection: Connection) -> tuple[str, ...]:
+        """The digests of those that are to be unlinked. Others are listed again when the last message with them is removed."""
+        connection.execute("DELETE FROM unlinked WHERE digest IN (SELECT value FROM json_each(?))", (json.dumps(self.digests),))
+        kept = needed(connection, self.digests)
+        return tuple(digest for digest in self.digests if digest not in kept)
+
+
+class ForgetStrays(LogCommand[int], frozen=True):
+    """Forget files whose message is not there, which only a damaged disk can have lost."""
+
+    #: The places in the log at which the messages would be.
+    seqs: tuple[Seq, ...]
+
+    def run(self, connection: Connection) -> int:
+        """How many files were forgotten."""
+        gone = strays(connection, self.seqs)
+        forget(connection, gone)
+        return len(gone)
+
+
+def strays(connection: Connection, among: Collection[Seq] | None = None) -> list[Seq]:
+    """The places of files whose message is not in the log: of all files, or of those at some places."""
+    found = connection.execute(
+        f"SELECT seq FROM files WHERE (:seqs IS NULL OR {_THOSE})"  # noqa: S608 (our own words)
+        f" AND NOT EXISTS (SELECT 1 FROM kept WHERE kept.seq = files.seq AND kind = '{FILE}')"
+        f" AND NOT EXISTS (SELECT 1 FROM fresh WHERE fresh.seq = files.seq AND kind = '{FILE}') ORDER BY seq",
+        {"seqs": None if among is None else json.dumps(list(among))},
+    )
+    return [seq for (seq,) in found]

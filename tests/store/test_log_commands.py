@@ -173,7 +173,8 @@ class Life:
                 "ban", self._place(), (self._target(), self._target())
             ),
             sanctions.RemoveEndedSanctions: lambda: sanctions.RemoveEndedSanctions(self._seconds),
-            files.NoteUnlinked: lambda: files.NoteUnlinked(files.unlinked(self.copy.connection, 3)),
+            files.TakeUnneeded: lambda: files.TakeUnneeded(files.listed(self.copy.connection, "", 3)),
+            files.ForgetStrays: lambda: files.ForgetStrays((self.dice.randrange(1, 100),)),
             hooks.AddHook: self._add_hook,
             hooks.ChangeHook: lambda: hooks.ChangeHook(
                 self._hook(), self.dice.choice([None, self.dice.randbytes(8)]), self.dice.choice([None, False, True])
