@@ -14,6 +14,7 @@ from msgspec import to_builtins
 from lanchat.admin.data_directory import snapshot
 from lanchat.admin.exit_status import Declined
 from lanchat.history.closed_rooms import conversations_of_rooms
+from lanchat.maintenance.kept_files import FILES
 from lanchat.model.names import key
 from lanchat.protocol import events
 from lanchat.protocol.dates import utc_milliseconds
@@ -23,6 +24,7 @@ from lanchat.service.requests import ReportProgress, format_count
 from lanchat.store.duplicates import sent_cid
 from lanchat.system import printing
 from lanchat.system.private_files import FileError, new_file
+from lanchat.tables import files
 from lanchat.tables.recent import newest_seq, of_both
 
 #: Rows per snapshot: a long one would keep the server's `-wal` file from being reused meanwhile.
@@ -144,7 +146,8 @@ def _read(connection: Connection, where: str, values: dict[str, Any]) -> tuple[l
         f"SELECT {', '.join(COLUMNS)} FROM log WHERE seq > :after AND seq <= :upto AND {where} ORDER BY seq",  # noqa: S608 (our own column names)
         values,
     )
-    found = map(entry_from_row, rows.fetchall())
+    found = [*map(entry_from_row, rows.fetchall())]
+    files.attach(connection, filter(None, found))
     entries = [one for one in found if one is None or one.kind != EDIT or not _has_message(connection, one)]
     return entries, _edits(connection, values["after"], values["upto"])
 
@@ -187,6 +190,9 @@ def _as_json(entry: Entry, edits: list[Entry]) -> dict[str, Any]:
         with suppress(ValueError):
             event = events.decode(entry.msg)
             said |= {"msg": event.sentence(entry.name, entry.target), "event": to_builtins(event)}
+    if (file := entry.file) is not None:
+        told = {"name": file.name, "type": file.type, "size": file.size, "digest": file.digest}
+        said["file"] = told | {"path": f"{FILES}/{file.digest[:2]}/{file.digest}"}
     if entry.changes:
         said["about"] = entry.about
     return said

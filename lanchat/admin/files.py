@@ -15,19 +15,20 @@ from threading import Thread
 from typing import Any
 
 from lanchat.admin import control_client, data_directory
-from lanchat.admin.exit_status import CANT_USE, EXISTS, Declined
+from lanchat.admin.exit_status import EXISTS, Declined
 from lanchat.admin.export import MessageFilter, export as write_lines, output
 from lanchat.commands import room_rights
-from lanchat.maintenance import backup as backups, salvage as salvaging
+from lanchat.maintenance import backup as backups, file_backup, salvage as salvaging
+from lanchat.maintenance.file_backup import Copied
 from lanchat.model.room import Room
 from lanchat.model.session import Account, Role
+from lanchat.protocol.files import format_size
 from lanchat.protocol.packet import visible
 from lanchat.service.requests import Done, Failed, Note, ReportProgress, format_count
-from lanchat.store import name_keys, open_db, schema
+from lanchat.store import open_db
 from lanchat.system import printing
 from lanchat.system.private_files import FileError, temporary_directory
 from lanchat.tables import accounts, rooms
-from lanchat.tables.recent import newest_seq
 
 _ROLES = {int(role): role.name.lower() for role in Role}
 #: Seconds between two updates of the progress bar.
@@ -38,34 +39,57 @@ MAX_SHOWN_ROWS = 20
 DAMAGED = "DAMAGED"
 
 
-def backup(options: Namespace, progress: ReportProgress) -> Done:
-    """Copy the database to a new file, or to stdout."""
+def backup(options: Namespace, progress: ReportProgress) -> Done | Failed:
+    """Copy the database to a new file, or to stdout; the files of messages to a directory beside that."""
     size = data_directory.check(options.data).stat().st_size
     if options.file is not None:
         check_new(options.file)
-        copied = _copy_with_progress(options.data, options.file, size, progress)
+        check_new(file_backup.beside(options.file))
+        copied, files = _copy_with_progress(options.data, options.file, size, progress)
     elif sys.stdout.isatty():
         raise Declined("A backup can't be written to a terminal. Name a file, or use a pipe.")
     else:
         with temporary_directory(Path(tempfile.gettempdir())) as directory:  # SQLite can't write to a pipe
-            copied = _copy_with_progress(options.data, directory / "backup", size, progress)
+            copied, _ = _copy_with_progress(options.data, directory / "backup", size, progress, with_files=False)
+            with open_db.closing(directory / "backup", "ro") as connection:
+                left_out = len(file_backup.needed(connection))
             with (directory / "backup").open("rb") as file:
                 printing.print_file(file)
     note(options.data, f"backup to {options.file.absolute() if options.file else 'stdout'}")
-    facts = {"file": options.file and str(options.file), "bytes": copied}
-    return Done(f"Backup written to {options.file or 'stdout'}.", facts)
+    facts: dict[str, Any] = {"file": options.file and str(options.file), "bytes": copied}
+    if options.file is None:
+        text = "Backup written to stdout."
+        if left_out:
+            text += f" It lacks {format_count(left_out, 'file')} that users sent: name a FILE to have them, too."
+        return Done(text, facts | {"files_left_out": left_out})
+    return _backed_up(options.file, files, facts)
 
 
-def _copy_with_progress(data: Path, target: Path, size: int, progress: ReportProgress) -> int:
-    """Copy the database to a new file and show the progress, of about `size` bytes; returns the bytes copied."""
+def _backed_up(file: Path, files: Copied, facts: dict[str, Any]) -> Done | Failed:
+    text = f"Backup written to {file}."
+    if files.number or files.lost:
+        shown = format_size(files.bytes)
+        text = f"Backup written to {file}, and {format_count(files.number, 'file')} ({shown}) to {file_backup.beside(file)}."
+    facts |= {"files": files.number, "file_bytes": files.bytes, "files_lost": len(files.lost)}
+    if not files.lost:
+        return Done(text, facts)
+    lost = f"{format_count(len(files.lost), 'file')} that users sent could not be copied, as the disk lost them"
+    return Failed(f"{text} {lost}. lanchat-admin check lists them; an older backup may have them.", DAMAGED, [], facts)
+
+
+def _copy_with_progress(
+    data: Path, target: Path, size: int, progress: ReportProgress, *, with_files: bool = True
+) -> tuple[int, Copied]:
+    """Copy the database to a new file and show the progress, of about `size` bytes; returns the bytes and files copied."""
     parts: list[Path] = []
-    wrong: list[Exception] = []
+    done: list[float] = []
+    results: list[Copied | Exception] = []
 
     def copy() -> None:
         try:
-            backups.copy_out(data, target, parts.append)
+            results.append(backups.copy_out(data, target, backups.Report(parts.append, done.append), with_files=with_files))
         except Exception as error:  # noqa: BLE001 (it is raised below, where it is waited for)
-            wrong.append(error)
+            results.append(error)
 
     copying = Thread(target=copy, daemon=True)
     copying.start()
@@ -73,26 +97,40 @@ def _copy_with_progress(data: Path, target: Path, size: int, progress: ReportPro
         while copying.is_alive():
             for part in parts:
                 with suppress(OSError):
-                    progress(part.stat().st_size / size, "copying")
+                    progress(done[-1], "copying files") if done else progress(part.stat().st_size / size, "copying")
             copying.join(POLL_SECONDS)
     except KeyboardInterrupt:
         for part in parts:
             shutil.rmtree(part.parent, ignore_errors=True)
         raise
-    if wrong:
-        raise wrong[0]
-    return target.stat().st_size
+    if isinstance(copied := results[0], Exception):
+        raise copied
+    return target.stat().st_size, copied
 
 
 def restore(options: Namespace, progress: ReportProgress) -> Done:
-    """Replace the database by a backup."""
+    """Replace the database by a backup, and bring in its files."""
     if not options.file.exists():
         raise Declined(f"Nothing was restored: there is no file {options.file}.", "NO_SUCH_TARGET")
     data_directory.check_stopped(options.data)
-    old = backups.restore(options.data, options.file, time.strftime("%Y%m%d-%H%M%S"))
+    when = time.strftime("%Y%m%d-%H%M%S")
+    old, files = backups.restore(
+        options.data,
+        options.file,
+        when,
+        incomplete=options.incomplete,
+        report=lambda done: progress(done, "copying files"),
+    )
     aside = f" The previous database is in {old.name}." if old.exists() else ""
-    text = f"Restored {options.file}; the server will use it when it starts.{aside}"
-    return Done(text, {"file": str(options.file), "old": str(old) if aside else None})
+    lost = f" Without {format_count(len(files.lost), 'file')} that the backup lacks." if files.lost else ""
+    text = f"Restored {options.file}; the server will use it when it starts.{lost}{aside}"
+    facts = {
+        "file": str(options.file),
+        "old": str(old) if aside else None,
+        "files": files.number,
+        "files_lost": len(files.lost),
+    }
+    return Done(text, facts)
 
 
 def new_epoch(options: Namespace, progress: ReportProgress) -> Done:
@@ -122,31 +160,7 @@ def salvage(options: Namespace, progress: ReportProgress) -> Done | Failed:
     if saved.all:
         return Done(text, facts)
     rest = f" Only partly readable: {', '.join(saved.unread)}." if saved.unread else ""
-    return Failed("\n".join([f"{text}{rest}", *_first_lines(saved.wrong, saved.refused)]), DAMAGED, saved.wrong, facts)
-
-
-def check(options: Namespace, progress: ReportProgress) -> Done | Failed:
-    """Check that everything can be read as it was written, and count it."""
-    with data_directory.reading(options.data) as connection:
-        backups.check_pages(connection, data_directory.check(options.data), wal_was_there=True, remedy=open_db.REMEDY)
-        with data_directory.snapshot(connection):  # (or what an account has that was made just now would seem to be nobody's)
-            wrong, facts = backups.unusable_rows(connection), _facts(connection)
-            facts["shared"] = shared = list(name_keys.shared_names(connection))
-        facts["bytes"] = data_directory.check(options.data).stat().st_size
-    parts = ", ".join(format_count(int(facts[f"{what}s"]), what) for what in ("account", "room", "message", "byte"))
-    if wrong:
-        told = (
-            f"{format_count(len(wrong), 'row')} can't be used, of {parts}. A salvage leaves them out; a backup may have them:"
-        )
-        return Failed("\n".join([told, *_first_lines(wrong, len(wrong))]), CANT_USE, wrong, facts)
-    return Done("\n".join([f"No damage found: {parts}.", *shared]), facts)
-
-
-def _facts(connection: Connection) -> dict[str, Any]:
-    """How much there is of each kind, and the place of the log."""
-    counts = {name: _count(connection, name) for name in ("accounts", "rooms", "devices", "tokens")}
-    place = {"epoch": schema.get_meta(connection, "epoch"), "seq": newest_seq(connection)}
-    return counts | {"messages": _count(connection, "log")} | place
+    return Failed("\n".join([f"{text}{rest}", *first_lines(saved.wrong, saved.refused)]), DAMAGED, saved.wrong, facts)
 
 
 def list_accounts(options: Namespace, progress: ReportProgress) -> Done:
@@ -224,7 +238,7 @@ def note(directory: Path, what: str) -> None:
         control_client.call(directory, Note(visible(what)), _no_progress)
 
 
-def _first_lines(wrong: list[str], count: int) -> list[str]:
+def first_lines(wrong: list[str], count: int) -> list[str]:
     """The first errors, one a line, and how many more there are."""
     more = [f"... and {count - MAX_SHOWN_ROWS:,} more"] if count > MAX_SHOWN_ROWS else []
     return [*wrong[:MAX_SHOWN_ROWS], *more]
@@ -235,7 +249,8 @@ def _count_saved(part: salvaging.Part, what: str) -> str:
     return f"{format_count(part.saved, what)} ({lost} lost)"
 
 
-def _count(connection: Connection, table: str) -> int:
+def count_rows(connection: Connection, table: str) -> int:
+    """How many rows a table has."""
     return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 (our own table names)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from lanchat.admin import configuration, control_client, data_directory, exit_status, files, offline, prompts
+from lanchat.admin import checking, configuration, control_client, data_directory, exit_status, files, offline, prompts
 from lanchat.admin.options import read as read_options
 from lanchat.service.requests import (
     Add,
@@ -81,7 +81,7 @@ LOCAL_COMMANDS: dict[str, Callable[[Namespace, ReportProgress], Done | Failed]] 
     "restore": files.restore,
     "new-epoch": files.new_epoch,
     "salvage": files.salvage,
-    "check": files.check,
+    "check": checking.check,
     "list": files.list_accounts,
     "room list": files.list_rooms,
     "export": files.export,

@@ -132,13 +132,17 @@ def _add_hooks(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_files(add: _Adds) -> None:
-    backup = add("backup", help="copy the whole database to a new file, whether the server runs or not")
+    backup = add("backup", help="copy the whole database to a new file, and the files that users sent to FILE.files")
     backup.add_argument("file", type=_output, metavar="FILE", help="a new file (-: stdout; a copy is made in TMPDIR first)")
     restore = add("restore", help="replace the database, which is moved aside, by a backup; the server must be stopped")
     restore.add_argument("file", type=path_argument, metavar="FILE")
+    restore.add_argument("--incomplete", action="store_true", help="even if files that users sent are missing or damaged in it")
     add("new-epoch", help="start a new epoch after restoring by other means; clients resynchronise")
     add("salvage", help="if there is no backup: make a new database from the readable parts of a damaged one, which is kept")
-    add("check", help="check and count every page, message and row, and list the unusable ones")
+    check = add("check", help="check and count every page, message, row and file, and list the unusable ones")
+    check.add_argument(
+        "--mend", action="store_true", help="remove files that no message has, and rows of files without a message"
+    )
 
 
 def _add_export(add: _Adds) -> None:

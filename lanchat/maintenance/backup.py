@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
+from lanchat.maintenance import file_backup, kept_files
+from lanchat.maintenance.file_backup import Copied
 from lanchat.protocol.entry import COLUMNS, entry_from_row
 from lanchat.store import open_db, replace_db, schema
 from lanchat.system.private_files import FileError, open_safely, rename_without_replacing, temporary_directory
@@ -25,31 +28,55 @@ BLOCK = 1 << 20
 BESIDE = ("-wal", "-journal")
 
 
-def copy_out(directory: Path, target: Path, begun: Callable[[Path], object] = lambda part: None) -> None:
+class Report(NamedTuple):
+    """Who is told how far a backup has come, in the thread that makes it."""
+
+    #: Called with the path of the file that is written first, and renamed when it is complete.
+    begun: Callable[[Path], object] = lambda part: None
+    #: Called with the share of the files that are copied, from 0 to 1.
+    files: Callable[[float], object] = lambda done: None
+
+
+UNREPORTED = Report()
+
+
+def copy_out(directory: Path, target: Path, report: Report = UNREPORTED, *, with_files: bool = True) -> Copied:
     """Copy the database, as it is at this moment, to a new file, whether a server runs or not. Raises `FileError`.
 
-    `begun` is called with the path of the file that is written first, and renamed when it is complete.
+    The files that its messages need are copied to a directory beside it (`lanchat.maintenance.file_backup`), unless told
+    otherwise; the result says how many.
     """
     if not (directory / open_db.FILE).exists():
         raise FileError(f"{directory} has no {open_db.FILE}. Name the server's data directory with --data.")
     try:
         lock = open_db.Lock(directory, for_owner=True)
     except open_db.NotTaken:  # (a server has the lock, and keeps the database in order)
-        _copy_out(directory, target, "ro", begun)
-        return
+        return _copy_out(directory, target, "ro", report, with_files)
     try:
         connection = open_db.open_to_write(directory, lock)  # (this recovers it after a crash)
         open_db.close_complete(connection)
-        _copy_out(directory, target, "rw", begun)
+        return _copy_out(directory, target, "rw", report, with_files)
     finally:
         lock.release()
 
 
-def restore(directory: Path, file: Path, when: str) -> Path:
-    """Replace the database by a backup. The old one is kept with `when` in its name; returns its path.
+class Restored(NamedTuple):
+    """What was restored."""
+
+    #: The path of the database that was there before, if there was one.
+    old: Path
+    #: The files of messages that were copied.
+    files: Copied
+
+
+def restore(
+    directory: Path, file: Path, when: str, *, incomplete: bool = False, report: Callable[[float], object] = lambda done: None
+) -> Restored:
+    """Replace the database by a backup, with its files. The old one is kept with `when` in its name.
 
     The file may come from elsewhere, so it is copied first: what is checked is what is used, and the file itself is neither
-    changed nor opened by SQLite. A new epoch begins. The server must not run. Raises `FileError`.
+    changed nor opened by SQLite. A new epoch begins. The server must not run. Raises `FileError`, also if files are missing or
+    damaged, unless it may be `incomplete`. `report` is told the share of the files that are copied.
     """
     path = directory / open_db.FILE
     with locked(directory), as_file_error(path), _resting(file, directory), replace_db.making(path) as part:
@@ -60,7 +87,24 @@ def restore(directory: Path, file: Path, when: str) -> Path:
                 check_all(connection, file, wal_was_there)
             begin_epoch(connection)
             connection.execute("PRAGMA journal_mode = DELETE")  # all of it is in one file from here on
-        return replace_db.replace(path, part, when)
+            old = replace_db.old_name(path, when)
+            if path.exists():
+                file_backup.keep(directory / kept_files.FILES, old)
+            copied = _bring_in_files(connection, file, directory, incomplete, report)
+        return Restored(replace_db.replace(path, part, when), copied)
+
+
+def _bring_in_files(
+    connection: Connection, file: Path, directory: Path, incomplete: bool, report: Callable[[float], object]
+) -> Copied:
+    source = file_backup.beside(file)
+    copied = file_backup.bring_in(source, directory / kept_files.FILES, file_backup.needed(connection), report)
+    if copied.lost and not incomplete:
+        raise FileError(
+            f"{len(copied.lost)} of the files that were sent are missing or damaged in {source}, such as "
+            f"{file_backup.names_of(connection, copied.lost, 1)}. Copy that directory, too, or do without them: --incomplete."
+        )
+    return copied
 
 
 @contextmanager
@@ -172,27 +216,46 @@ def check_pages(connection: Connection, file: Path, wal_was_there: bool, remedy:
         raise FileError(f"{file} is damaged ({' '.join(found.split())}). {remedy}")
 
 
-def _copy_out(directory: Path, target: Path, mode: str, begun: Callable[[Path], object]) -> None:
+def _copy_out(directory: Path, target: Path, mode: str, report: Report, with_files: bool) -> Copied:
     """Copy the database; `mode` is that of the connection.
 
     While a server runs it is "ro": if the server ends first, ours is the last connection, which must not remove the `-wal`.
     Otherwise it is "rw", so that no `-wal` is left.
     """
-    if target.exists():
-        raise FileError(f"{target} exists already. Give another name, or move it.")
+    for made in (target, file_backup.beside(target)):
+        if os.path.lexists(made):
+            raise FileError(f"{made} exists already. Give another name, or move it.")
     source = directory / open_db.FILE
     with as_file_error(target):
-        with temporary_directory(target.parent) as place:
+        with kept_files.reading(directory / kept_files.FILES), temporary_directory(target.parent) as place:
             part = place / target.name  # (a file system on which this name is not possible says so now)
             schema.create(part)
-            begun(part)
+            report.begun(part)
             with open_db.closing(source, mode) as connection:
                 _vacuum(connection, source, part)
             with open_db.closing(part) as connection:
                 schema.set_meta(connection, "clean", 1)
+                needed = file_backup.needed(connection) if with_files else ()
             schema.sync(part)
-            rename_without_replacing(part, target)
+            copied = Copied(0, 0, frozenset())
+            if needed:
+                copied = file_backup.copy_out(directory / kept_files.FILES, file_backup.beside(part), needed, report.files)
+            _rename(part, target)
         schema.sync(target)
+    return copied
+
+
+def _rename(part: Path, target: Path) -> None:
+    """Give a finished copy its name, after the files beside it have theirs: so one without the other is never a backup."""
+    if has_files := file_backup.beside(part).exists():
+        file_backup.beside(part).rename(file_backup.beside(target))
+        schema.sync_directory(target.parent)
+    try:
+        rename_without_replacing(part, target)
+    except OSError:
+        if has_files:
+            file_backup.beside(target).rename(file_backup.beside(part))
+        raise
 
 
 def _vacuum(connection: Connection, source: Path, part: Path) -> None:

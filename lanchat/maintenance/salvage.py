@@ -10,11 +10,12 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, NamedTuple
 
+from lanchat.maintenance import file_backup, kept_files
 from lanchat.maintenance.backup import as_file_error, begin_epoch, locked
 from lanchat.maintenance.recovery import Damaged, Row
 from lanchat.protocol.entry import COLUMNS, entry_from_row
 from lanchat.store import open_db, replace_db, schema, word_index
-from lanchat.tables import rows
+from lanchat.tables import files, rows
 from lanchat.tables.recent import newest_seq
 
 #: The two tables of the log, and all tables that are copied, each after those that it refers to. `meta` and `words` are made
@@ -24,7 +25,7 @@ TABLES = (*rows.COLUMNS, *LOG)
 #: Tables whose rows can be counted in an index: accounts, rooms, messages.
 COUNTED = (("accounts",), ("rooms",), LOG)
 #: Tables whose ids are never used again: what is left of a removed account or room must not become another's.
-NUMBERED = ("accounts", "rooms", "sanctions")
+NUMBERED = ("accounts", "rooms", "sanctions", "hooks")
 #: If the last id that was used can't be read, this many ids are skipped. A larger id than the second is taken for a damage.
 MARGIN, MOST = 1_000_000, 10**12
 #: Up to so many rows that could not be saved are listed one by one.
@@ -79,6 +80,7 @@ def salvage(directory: Path, when: str) -> Saved:
             work = _Salvage(damaged, new)
             work.run()
             accounts, rooms, messages = (work.part(*tables) for tables in COUNTED)
+        file_backup.keep(directory / kept_files.FILES, replace_db.old_name(path, when))
         old = replace_db.replace(path, part, when)
         return Saved(old, accounts, rooms, messages, sum(work.refused.values()), work.wrong, work.unread())
 
@@ -118,6 +120,7 @@ class _Salvage:
         schema.take_steps(self._new)
         self._new.execute("BEGIN")
         self._new.execute("DELETE FROM mentions WHERE seq NOT IN (SELECT seq FROM kept)")
+        files.forget(self._new, files.strays(self._new))
         word_index.restart(self._new, newest_seq(self._new))
         begin_epoch(self._new)
         self._new.execute("COMMIT")
@@ -172,12 +175,16 @@ class _Salvage:
     def _reading(self, table: str) -> Damaged:
         if table == "tokens":  # by the first two bytes of the hash
             return Damaged(self._damaged, table, 0xFFFF, _beginning, lambda found: int.from_bytes(found[:2], "big"))
+        if table == "unlinked":  # by the first four digits
+            return Damaged(self._damaged, table, 0xFFFF, _first_digits, lambda found: int(found[:4], 16))
         whose = {
             "devices": "accounts",
             "members": "accounts",
             "invitations": "rooms",
             "ranks": "rooms",
             "mentions": "accounts",
+            "files": "kept",
+            "undelivered": "hooks",
         }.get(table, table)
         return Damaged(self._damaged, table, self._last(whose))
 
@@ -208,7 +215,11 @@ class _Salvage:
     def _mention(self, table: str, row: Row) -> None:
         """Remember the ids that a row refers to, even if it can't be saved."""
         values = dict(zip(COLUMNS if table in LOG else rows.COLUMNS[table], row, strict=False))
-        self._notice("accounts", values.get("author", values.get("account")))
+        author = values.get("author", values.get("account"))
+        self._notice("accounts", author)
+        if isinstance(author, int) and author < 0:  # (what a webhook said)
+            self._notice("hooks", -author)
+        self._notice("hooks", values.get("hook"))
         self._notice("rooms", values.get("room"))
         if table == "sanctions" and values["target"].startswith("@"):
             self._notice("accounts", values["target"][1:])
@@ -252,3 +263,8 @@ def _index(table: str) -> str:
 def _beginning(number: int) -> bytes:
     """The smallest hash of a token with these first two bytes."""
     return number.to_bytes(2, "big") if number <= 0xFFFF else b"\xff" * 64
+
+
+def _first_digits(number: int) -> str:
+    """The smallest digest with these first four digits."""
+    return f"{number:04x}" if number <= 0xFFFF else "g"

@@ -23,9 +23,17 @@ from lanchat.model.session import Account, Role
 from lanchat.protocol.durations import format_duration
 from lanchat.protocol.entry import ERASED
 from lanchat.protocol.errors import ChatError, Full, NameTaken, NoSuchTarget
+from lanchat.protocol.files import format_size
 from lanchat.protocol.packet import SERVER, visible
 from lanchat.protocol.spelling import caseless
-from lanchat.service import hook_operations, process_stats, room_operations, token_operations, undelivered
+from lanchat.service import (
+    file_operations,
+    hook_operations,
+    process_stats,
+    room_operations,
+    token_operations,
+    undelivered,
+)
 from lanchat.service.requests import (
     Add,
     AddHook,
@@ -34,6 +42,7 @@ from lanchat.service.requests import (
     Failed,
     ListHooks,
     MakeToken,
+    Mend,
     Purge,
     Reload,
     Remove,
@@ -120,6 +129,8 @@ class Operations:
     async def _do(self, request: Request, report: ReportProgress) -> Done:
         if isinstance(request, Purge):
             return await self._purge(request.name.strip(), report)
+        if isinstance(request, Mend) and self.cleaning is not None:
+            return await file_operations.mend(self._store, self.cleaning)
         ways: dict[type[Request], Callable[[Any], Awaitable[Done]]] = {
             Add: self._add,
             SetPassword: self._set_password,
@@ -140,11 +151,12 @@ class Operations:
         chat, ports = self._chat, self._ports()
         ran = chat.clock.seconds() - self._started_at
         users, accounts, rooms = len(chat.online), chat.online.count_accounts(), len(chat.rooms)
+        kept = chat.uploads.space.kept
         lines = [
             f"{process_stats.versions()} has been running for {format_duration(ran)} as process {os.getpid()}.",
             *(f"Listening for {port}." for port in ports),
             f"Data directory: {self._store.directory}.",
-            f"Users online: {users:,}. Accounts: {accounts:,}. Rooms: {rooms:,}.",
+            f"Users online: {users:,}. Accounts: {accounts:,}. Rooms: {rooms:,}. Files: {format_size(kept)}.",
         ]
         facts = {
             "version": __version__,
@@ -155,6 +167,7 @@ class Operations:
             "users": users,
             "accounts": accounts,
             "rooms": rooms,
+            "file_bytes": kept,
         }
         return Done("\n".join(lines), facts)
 

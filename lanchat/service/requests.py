@@ -109,6 +109,12 @@ class Note(Request, tag="note"):
     """Only log what `lanchat-admin` has done by itself, which `name` says."""
 
 
+class Mend(Request, tag="mend"):
+    """Remove files that no message has, and what is known of files without a message."""
+
+    name: str = ""
+
+
 class Reload(Request, tag="reload"):
     """Reload what can change while the server runs."""
 
@@ -162,6 +168,7 @@ REQUEST_DECODER: msgspec.json.Decoder[Request] = msgspec.json.Decoder(
     | ChangeHook
     | ListHooks
     | Note
+    | Mend
     | Reload
     | Status
 )

@@ -30,6 +30,7 @@ _TABLES: dict[str, tuple[Callable[[str], str], str, str]] = {
         "register another name for one of them, and remove the old account (lanchat-admin account remove)",
     ),
     "rooms": (room_key, "room", "make a room with another name, and /close this one"),
+    "hooks": (key, "webhook", "add one with another name, and remove this one (lanchat-admin hook remove)"),
 }
 #: Of bans or mutes about the same target, the one that ends last.
 _LONGEST = """

@@ -145,7 +145,7 @@ def _create(path: Path, steps: Sequence[str]) -> None:
         raise FileError(
             f"{path} is missing, but {wal.name} exists. Put it back, or restore a backup: lanchat-admin restore FILE."
         )
-    if copies := replace_db.copies(path):
+    if copies := [copy for copy in replace_db.copies(path) if copy.is_file()]:
         raise FileError(
             f"{path} is missing, but {copies[-1].name} exists. Put {path.name} back, or restore a backup "
             f"(lanchat-admin restore FILE); to start empty, move {copies[-1].name} away."

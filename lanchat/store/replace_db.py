@@ -36,12 +36,18 @@ def replace(path: Path, part: Path, when: str) -> Path:
 
     The old one is kept under a name with `when` in it, which is returned. Raises `FileError` or `OSError`.
     """
-    old = path.with_name(f"{path.name}.{when}")
-    if old.exists():
-        raise FileError(f"{old} exists already. Move it, or wait a second, and try again.")
+    old = old_name(path, when)
     schema.sync(part)
     part.rename(old.with_name(f"{old.name}{NEXT}"))
     finish(path)
+    return old
+
+
+def old_name(path: Path, when: str) -> Path:
+    """The path at which `replace` keeps the database at `path`. Raises `FileError` if there is something."""
+    old = path.with_name(f"{path.name}.{when}")
+    if old.exists():
+        raise FileError(f"{old} exists already. Move it, or wait a second, and try again.")
     return old
 
 

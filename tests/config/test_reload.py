@@ -89,7 +89,7 @@ def test_how_a_server_is_can_be_asked(tmp_path: Path) -> None:
         assert re.match(r"lanchat \S+ \(Twisted \S+, Python \S+\) has been running for \S+ as process \d+\.\n", told)
         assert f"Listening for telnet clients on 127.0.0.1:{server.port('telnet')}.\n" in told
         assert f"Data directory: {tmp_path / 'data'}.\n" in told
-        assert told.endswith("Users online: 1. Accounts: 0. Rooms: 0.\n")
+        assert told.endswith("Users online: 1. Accounts: 0. Rooms: 0. Files: 0 bytes.\n")
         facts = json.loads(admin(server, "--json", "status").stdout)
         assert (facts["pid"], facts["users"]) == (server.process.pid, 1)
         assert "status" not in server.text(), "it is asked often"

@@ -65,7 +65,7 @@ def restore(world: World) -> None:
     file, known = world.backup
     world.note(f"restore {file.name}")
     epoch = _stop(world)
-    old = backups.restore(world.core.directory, file, f"before-{world.next()}")
+    old = backups.restore(world.core.directory, file, f"before-{world.next()}").old
     check(old.exists(), "what a restore replaces is gone", f"{old.name}")
     _remove_old(world)
     world.known = known

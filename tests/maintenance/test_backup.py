@@ -47,7 +47,7 @@ def test_a_restored_backup_begins_an_epoch_and_keeps_what_was_there(tmp_path: Pa
         before = desk.store.epoch
         backup.copy_out(desk.store.directory, copy)
         desk.say(entry("said after the backup"))
-    old = backup.restore(data, copy, "2026-11-20")
+    old = backup.restore(data, copy, "2026-11-20").old
     assert old.name == "lanchat.db.2026-11-20"
     assert old.exists()
     with Desk(data) as desk:

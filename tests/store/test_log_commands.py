@@ -99,6 +99,7 @@ class Copy(FakeStore):
     def content(self) -> dict[str, list[Any]]:
         """All that the log contains, by table."""
         tables = ["accounts", "tokens", "devices", "rooms", "members", "mentions", "invitations", "ranks", "sanctions", "log"]
+        tables += ["files", "unlinked", "hooks", "undelivered"]
         found = {table: sorted(self.connection.execute(f"SELECT * FROM {table}"), key=repr) for table in tables}  # noqa: S608 (ours)
         local = "('clean', 'epoch', 'links', 'keys', 'tried', 'indexed', 'unindexed', 'withdrawn and erased')"
         found["meta"] = self.connection.execute(f"SELECT * FROM meta WHERE name NOT IN {local}").fetchall()  # noqa: S608 (ours)
@@ -368,7 +369,7 @@ def test_a_log_that_is_replayed_gives_the_same_database(later: Callable[[], None
     assert sum(isinstance(outcome, tuple) and outcome[3] for outcome in life.outcomes) > 9, "repeats"
     assert sum(isinstance(outcome, tuple) and outcome[2] == GONE for outcome in life.outcomes) > 9, "too late"
     kinds = {row[COLUMNS.index("kind")] for content in contents for row in content["log"]}
-    assert kinds == {None, ACTION, EVENT, EDIT, WITHDRAW, REACT}
+    assert kinds == {None, ACTION, EVENT, EDIT, WITHDRAW, REACT, FILE}
     assert misindexed(life.connection) == []
 
 
