@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from tests.faults import files
 from tests.faults.checker import check
 from tests.faults.history import load
 from tests.faults.nemesis import Nemesis
@@ -45,17 +46,20 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, metavar="DIRECTORY", help="leave the histories and the server's log here")
     parser.add_argument("--json", type=Path, help="write the report here")
+    parser.add_argument(
+        "--files", action="store_true", help="kill it at each step of uploads and withdrawals of files, in turn"
+    )
     options = parser.parse_args()
     if options.kills < 1 or (options.keep and options.keep.exists()):
         parser.error("--kills is at least 1, and --keep a directory that is not there yet")
     with contextlib.ExitStack() as stack:
         directory = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         directory.mkdir(parents=True, exist_ok=options.keep is None)
-        found = run(directory, options)
+        found = files.run(directory, options.kills, options.seed, tell) if options.files else run(directory, options)
     tell("")
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n")
-    return show(found)
+    return files.show(found) if options.files else show(found)
 
 
 def run(directory: Path, options: argparse.Namespace) -> dict[str, Any]:
