@@ -28,6 +28,8 @@ class FileSpace:
         self._kept: Counter[Owner] = Counter()
         self._reserved: Counter[Owner] = Counter()
         self._all_kept = self._all_reserved = 0
+        #: How many files were kept since the start of the server, and how many bytes these have.
+        self.received = self.received_bytes = 0
         #: Returns the bytes that are free on the disk on which files are kept.
         self.free: Callable[[], float] = lambda: math.inf
 
@@ -40,6 +42,11 @@ class FileSpace:
     def kept(self) -> int:
         """How many bytes of files are kept for all."""
         return self._all_kept
+
+    @property
+    def coming(self) -> int:
+        """How many bytes are on their way, or may soon be, for all."""
+        return self._all_reserved
 
     def left(self, owner: Owner) -> float:
         """How many more bytes there is room for, for this owner."""
@@ -85,3 +92,5 @@ class FileSpace:
         """Note that so many bytes more are kept."""
         self._kept[owner] += size
         self._all_kept += size
+        self.received += 1
+        self.received_bytes += size

@@ -52,6 +52,7 @@ class ServerCollector(Collector):
         yield from self._connections()
         yield from self._packets()
         yield from self._log()
+        yield from self._files()
         yield from self._process()
 
     def _server(self) -> Iterator[Metric]:
@@ -110,6 +111,13 @@ class ServerCollector(Collector):
         )
         free = process_stats.free_bytes(store.directory) + store.reusable
         yield _gauge("lanchat_log_free_bytes", "Space left for the database, on its disk and within its file.", free)
+
+    def _files(self) -> Iterator[Metric]:
+        space = self._sources.chat.uploads.space
+        yield _gauge("lanchat_files_bytes", "Bytes of the files that messages have, each as often as it was sent.", space.kept)
+        yield _gauge("lanchat_files_coming_bytes", "Bytes of files that are being sent, or may be.", space.coming)
+        yield _counter("lanchat_files_received", "Files that users and webhooks sent.", space.received)
+        yield _counter("lanchat_files_received_bytes", "Bytes of these files.", space.received_bytes)
 
     def _process(self) -> Iterator[Metric]:
         yield _gauge("process_resident_memory_bytes", "Resident memory of the process.", process_stats.resident_bytes())
