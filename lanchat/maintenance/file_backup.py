@@ -18,7 +18,7 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import NamedTuple
 
-from lanchat.maintenance.kept_files import BLOCK, COMING, digest_of, place, present
+from lanchat.maintenance.kept_files import BLOCK, COMING, check_plain, digest_of, place, present
 from lanchat.protocol.packet import visible
 from lanchat.store import schema
 from lanchat.system.private_files import FileError, give_to_owner
@@ -52,7 +52,11 @@ def needed(connection: Connection) -> set[str]:
 
 
 def copy_out(source: Path, target: Path, digests: Collection[str], report: Callable[[float], object]) -> Copied:
-    """Copy files to a new directory, and sync it. `report` is told the share that is done. Raises `OSError`."""
+    """Copy files to a new directory, and sync it. `report` is told the share that is done.
+
+    Raises `OSError` or `FileError`.
+    """
+    check_plain(source)
     target.mkdir(0o700)
     count = size = 0
     lost: set[str] = set()
@@ -68,7 +72,8 @@ def copy_out(source: Path, target: Path, digests: Collection[str], report: Calla
 
 
 def keep(directory: Path, old: Path) -> None:
-    """Keep the files of a data directory's database beside it, which is moved aside (`old`). Raises `OSError`."""
+    """Keep the files of a database beside it, which is moved aside (`old`). Raises `OSError` or `FileError`."""
+    check_plain(directory)
     if digests := list(present(directory)):
         try:
             copy_out(directory, beside(old), digests, lambda done: None)
@@ -83,6 +88,7 @@ def bring_in(source: Path, directory: Path, digests: Collection[str], report: Ca
 
     Those that are there already are left as they are, if their bytes are right.
     """
+    check_plain(directory)
     count = size = 0
     lost: set[str] = set()
     for number, digest in enumerate(sorted(digests)):

@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+from lanchat.system.private_files import FileError
+
 #: The name of the directory of files beside the database; and in it, of that for files that are still coming.
 FILES, COMING = "files", "tmp"
 #: Names of files, and of the directories that they are in.
@@ -27,6 +29,13 @@ BLOCK = 1 << 20
 def place(directory: Path, digest: str) -> Path:
     """Where the file with this digest is in a directory of files, if it is there."""
     return directory / digest[:2] / digest
+
+
+def check_plain(directory: Path) -> None:
+    """Raise `FileError` if a directory of files, or one in it, is a link: root might follow it to files of other users."""
+    for found in (directory, *(directory.iterdir() if directory.is_dir() else ())):
+        if found.is_symlink():
+            raise FileError(f"{found} is not a directory. Move it away.")
 
 
 def present(directory: Path) -> Iterator[str]:

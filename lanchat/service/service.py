@@ -23,6 +23,7 @@ from lanchat.service import process_stats
 from lanchat.service.drain import Drain
 from lanchat.service.store_service import StoreService
 from lanchat.store.store import Store
+from lanchat.system.exits import CannotStart
 from lanchat.tables import accounts, files, hooks, rooms, sanctions
 
 _log = Logger("lanchat.service")
@@ -62,7 +63,11 @@ class ChatService(MultiService):
         """Open the store, now that the process has its final pid and user, and then the ports; raises `CannotStart`."""
         _log.info("{versions} keeps all in {data}", versions=process_stats.versions(), data=str(self.store.directory))
         self._store_service.startService()
-        self.blobs.open()
+        try:
+            self.blobs.open()
+        except OSError as error:
+            self._store_service.stopService()
+            raise CannotStart(f"lanchat: {self.blobs.directory} can't be used: {error}. Fix that, and start again.") from None
         self.hasher.startService()
         super().startService()
         self._open = True

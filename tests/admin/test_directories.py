@@ -13,8 +13,10 @@ import pytest
 
 from lanchat.admin.main import main
 from lanchat.config import preflight
-from lanchat.maintenance import backup
+from lanchat.maintenance import backup, file_backup
+from lanchat.system.private_files import FileError
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS, twistd
+from tests.shelf import Shelf
 from tests.stores import Desk, entry
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away, and be somebody else")
@@ -153,6 +155,47 @@ def test_root_writes_to_no_file_that_another_user_put_in_the_place_of_the_databa
     for command in ("account add ann --password-stdin", f"restore {copy}", "salvage", "check"):
         assert f"{data / name} is not a file of {STRANGER}'s. Move it away." in refused(data, command)
     assert look(tmp_path / "kept") == before
+
+
+def test_a_directory_of_files_that_can_not_be_used_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "data" / "files").mkdir(0o700, parents=True)
+    (tmp_path / "data").chmod(0o700)
+    (tmp_path / "data" / "files" / "tmp").write_text("")
+    done = start(tmp_path)
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "data/files can't be used: [Errno 20] Not a directory" in done.stdout + done.stderr
+
+
+@needs_root
+def test_files_that_root_restores_are_the_server_s(tmp_path: Path) -> None:
+    data, other = tmp_path / "data", tmp_path / "other"
+    with Shelf(tmp_path / "first") as shelf:
+        shelf.send(b"a report", b"small")
+    backup.copy_out(tmp_path / "first", tmp_path / "with files")
+    for place in (data, other):
+        place.mkdir(0o700)
+        os.chown(place, STRANGER, -1)
+        backup.restore(place, tmp_path / "with files", "then")
+        assert {(path.name, path.stat().st_uid) for path in place.rglob("*")} == {
+            (path.name, STRANGER) for path in place.rglob("*")
+        }
+    old = backup.restore(data, tmp_path / "with files", "later").old
+    assert {path.stat().st_uid for path in file_backup.beside(old).rglob("*")} == {STRANGER}
+
+
+@needs_root
+def test_root_restores_files_through_no_link_of_another_user(tmp_path: Path) -> None:
+    with Shelf(tmp_path / "first") as shelf:
+        shelf.send(b"a report")
+    backup.copy_out(tmp_path / "first", tmp_path / "with files")
+    (root_s := tmp_path / "root's").mkdir()
+    data = tmp_path / "data"
+    data.mkdir(0o700)
+    (data / "files").symlink_to(root_s)
+    os.chown(data, STRANGER, -1)
+    with pytest.raises(FileError, match="files is not a directory"):
+        backup.restore(data, tmp_path / "with files", "then")
+    assert not list(root_s.iterdir())
 
 
 #: Another user, who may not be able to read where this is installed.

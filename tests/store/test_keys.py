@@ -44,7 +44,9 @@ def test_keys_of_older_rules_are_made_anew(tables: Connection) -> None:
     tables.execute(
         "INSERT INTO rooms VALUES (1, '#Ops', '#OPS', '', 0, NULL, 0, '', 0, ''), (2, '#dev', '#dev', '', 0, NULL, 0, '', 0,'')"
     )
+    tables.execute("INSERT INTO hooks VALUES (1, 'Build', 'BUILD', 1, x'00', '', 'ann', 0, 0, 1, 0)")
     name_keys.update(tables)
+    assert kept(tables, "hooks") == ["build"]
     assert kept(tables) == ["ann", "zoé", "bob"]
     assert kept(tables, "rooms") == ["#ops", "#dev"]
     assert schema.get_meta(tables, "keys") == KEY_RULES
