@@ -90,21 +90,8 @@ def restore(
             old = replace_db.old_name(path, when)
             if path.exists():
                 file_backup.keep(directory / kept_files.FILES, old)
-            copied = _bring_in_files(connection, file, directory, incomplete, report)
+            copied = file_backup.restore(connection, file, directory / kept_files.FILES, incomplete, report)
         return Restored(replace_db.replace(path, part, when), copied)
-
-
-def _bring_in_files(
-    connection: Connection, file: Path, directory: Path, incomplete: bool, report: Callable[[float], object]
-) -> Copied:
-    source = file_backup.beside(file)
-    copied = file_backup.bring_in(source, directory / kept_files.FILES, file_backup.needed(connection), report)
-    if copied.lost and not incomplete:
-        raise FileError(
-            f"{len(copied.lost)} of the files that were sent are missing or damaged in {source}, such as "
-            f"{file_backup.names_of(connection, copied.lost, 1)}. Copy that directory, too, or do without them: --incomplete."
-        )
-    return copied
 
 
 @contextmanager
@@ -239,7 +226,10 @@ def _copy_out(directory: Path, target: Path, mode: str, report: Report, with_fil
             schema.sync(part)
             copied = Copied(0, 0, frozenset())
             if needed:
-                copied = file_backup.copy_out(directory / kept_files.FILES, file_backup.beside(part), needed, report.files)
+                others = file_backup.others(target)
+                copied = file_backup.copy_out(
+                    directory / kept_files.FILES, file_backup.beside(part), needed, report.files, others
+                )
             _rename(part, target)
         schema.sync(target)
     return copied

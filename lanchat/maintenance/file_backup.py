@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import NamedTuple
 from lanchat.maintenance.kept_files import BLOCK, COMING, check_plain, digest_of, place, present
 from lanchat.protocol.packet import visible
 from lanchat.store import schema
-from lanchat.system.private_files import FileError, give_to_owner
+from lanchat.system.private_files import OTHERS_WRITE, FileError, give_to_owner
 from lanchat.tables import files
 
 #: The end of the name of the directory with the files of a copy of the database.
@@ -45,16 +45,24 @@ def beside(database: Path) -> Path:
     return database.with_name(f"{database.name}{END}")
 
 
+def others(database: Path) -> list[Path]:
+    """The directories with the files of other backups in the same directory, the newest first, by their names."""
+    return sorted((found for found in database.parent.glob(f"*{END}") if found.is_dir()), reverse=True)
+
+
 def needed(connection: Connection) -> set[str]:
     """The digests of all files that messages in a database need; it may be of an older version."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     return files.digests(connection) if version >= SINCE else set()
 
 
-def copy_out(source: Path, target: Path, digests: Collection[str], report: Callable[[float], object]) -> Copied:
+def copy_out(
+    source: Path, target: Path, digests: Collection[str], report: Callable[[float], object], others: Sequence[Path] = ()
+) -> Copied:
     """Copy files to a new directory, and sync it. `report` is told the share that is done.
 
-    Raises `OSError` or `FileError`.
+    Files are links to those of the source, or, if that is on another file system, to those of `others`, which are directories
+    of earlier backups; otherwise copies. Raises `OSError` or `FileError`.
     """
     check_plain(source)
     target.mkdir(0o700)
@@ -62,7 +70,7 @@ def copy_out(source: Path, target: Path, digests: Collection[str], report: Calla
     lost: set[str] = set()
     for number, digest in enumerate(sorted(digests)):
         try:
-            size += _copy(place(source, digest), _made(target, digest))
+            size += _copy(place(source, digest), _made(target, digest), others)
             count += 1
         except (FileNotFoundError, _Damaged):
             lost.add(digest)
@@ -113,7 +121,22 @@ def bring_in(source: Path, directory: Path, digests: Collection[str], report: Ca
     return Copied(count, size, frozenset(lost))
 
 
-def names_of(connection: Connection, digests: Iterable[str], most: int) -> str:
+def restore(connection: Connection, file: Path, directory: Path, incomplete: bool, report: Callable[[float], object]) -> Copied:
+    """Bring in what the messages in a restored database need, from beside its backup. Raises as `bring_in` does.
+
+    Unless it may be `incomplete`, it raises `FileError` if some are missing or damaged.
+    """
+    source = beside(file)
+    copied = bring_in(source, directory, needed(connection), report)
+    if copied.lost and not incomplete:
+        raise FileError(
+            f"{len(copied.lost)} of the files that were sent are missing or damaged in {source}, such as "
+            f"{_names(connection, copied.lost, 1)}. Copy that directory, too, or do without them: --incomplete."
+        )
+    return copied
+
+
+def _names(connection: Connection, digests: Iterable[str], most: int) -> str:
     """The names of some files, at most so many, for a sentence."""
     asked = "SELECT name FROM files WHERE digest = :digest OR (thumb = :digest AND thumb != '') LIMIT 1"
     found = [connection.execute(asked, {"digest": digest}).fetchone() for digest in sorted(digests)[:most]]
@@ -124,19 +147,35 @@ class _Damaged(Exception):
     """The bytes of a file are not those that its name tells."""
 
 
-def _copy(source: Path, target: Path) -> int:
+def _copy(source: Path, target: Path, others: Sequence[Path]) -> int:
     """Link a file, or copy it where that is not possible; returns its size. Raises `OSError` or `_Damaged`."""
     try:
         os.link(source, target, follow_symlinks=False)
     except FileNotFoundError:
         raise
     except OSError:  # (it is another file system, or one without links)
-        return _copy_bytes(source, target)
+        if not any(_linked(place(other, source.name), target) for other in others):
+            return _copy_bytes(source, target)
     found = target.lstat()
     if not stat.S_ISREG(found.st_mode):
         target.unlink()
         raise _Damaged
     return found.st_size
+
+
+def _linked(other: Path, target: Path) -> bool:
+    """Link a file of an earlier backup, if it is there, nobody else can change it, and its bytes are right."""
+    try:
+        found = other.lstat()
+        if found.st_uid != os.geteuid() or found.st_mode & OTHERS_WRITE or not stat.S_ISREG(found.st_mode):
+            return False
+        os.link(other, target, follow_symlinks=False)
+    except OSError:
+        return False
+    if digest_of(target) == other.name:
+        return True
+    target.unlink()
+    return False
 
 
 def _copy_bytes(source: Path, target: Path) -> int:

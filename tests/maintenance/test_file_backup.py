@@ -66,6 +66,34 @@ def test_a_backup_has_the_files_and_a_restore_brings_them_back(data: Path, tmp_p
     assert not list((other / "files" / "tmp").iterdir())
 
 
+def test_a_backup_on_another_disk_takes_no_space_for_what_an_earlier_one_has(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place_of_backups := tmp_path / "disk").mkdir()
+    backup.copy_out(data, place_of_backups / "first")
+    with Shelf(data) as shelf:
+        shelf.send(b"since then")
+    for path in (place_of_backups / "first.files").rglob("*"):
+        if path.is_file():  # (as if that were another file system)
+            content = path.read_bytes()
+            path.unlink()
+            path.write_bytes(content.upper() if content == B else content)
+            path.chmod(0o600)
+    link = os.link
+
+    def link_there(source: Path, target: Path, **options: Any) -> None:
+        if data in source.parents:
+            raise OSError(18, "Invalid cross-device link")
+        link(source, target, **options)
+
+    monkeypatch.setattr(os, "link", link_there)
+    assert backup.copy_out(data, place_of_backups / "second").number == 4
+    files = {
+        path.read_bytes(): path.stat().st_nlink for path in (place_of_backups / "second.files").rglob("*") if path.is_file()
+    }
+    assert files == {A: 2, SMALL: 2, B: 1, b"since then": 1}, "what was damaged there is copied anew"
+
+
 def test_a_backup_without_files_is_one_file(tmp_path: Path) -> None:
     with Desk(tmp_path / "data") as desk:
         backup.copy_out(desk.store.directory, tmp_path / "copy")
