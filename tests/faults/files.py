@@ -37,9 +37,8 @@ class FileTrial:
     def __init__(self, directory: Path, seed: int) -> None:
         self._directory, self._dice = directory, Random(seed)  # noqa: S311 (the same each time)
         self._data = directory / "data"
-        #: The digests of what was acknowledged, and of what is being withdrawn or was.
-        self._acknowledged: set[str] = set()
-        self._withdrawn: set[str] = set()
+        #: The digests of what was acknowledged.
+        self.acknowledged: set[str] = set()
         #: Kills by step, and what was found after them.
         self.counts: Counter[str] = Counter()
         #: A text for each promise that was not kept.
@@ -62,7 +61,7 @@ class FileTrial:
                 self.broken.append(f"{step}: the server ended with {server.process.returncode}")
             person.peer.close()
         self.counts[f"killed: {step}"] += 1
-        self._check(step)
+        self.check(step)
 
     def settle(self) -> None:
         """Start a server that nobody kills, and wait until it has removed what another left."""
@@ -80,7 +79,7 @@ class FileTrial:
         if (told := self._put(url, small + content)) is not None:
             if "refused" in told:
                 self.broken.append(f"a file was refused: {told}")
-            self._acknowledged |= {hashlib.sha256(one).hexdigest() for one in (content, small) if one}
+            self.acknowledged |= {hashlib.sha256(one).hexdigest() for one in (content, small) if one}
             self.counts["acknowledged all the same"] += 1
 
     def _withdraw(self, person: Person) -> None:
@@ -90,7 +89,6 @@ class FileTrial:
         if sent is None:
             self.broken.append("a file could not be sent to a server that was not killed yet")
             return
-        self._withdrawn.add(hashlib.sha256(content).hexdigest())
         person.peer.say("/withdraw", "", id=sent["id"], cid="w")
 
     def _put(self, url: str, body: bytes) -> dict[str, Any] | None:
@@ -115,7 +113,7 @@ class FileTrial:
     def _there(self) -> dict[str, Path]:
         return {path.name: path for path in (self._data / "files").rglob("*") if path.is_file()}
 
-    def _check(self, step: str) -> None:
+    def check(self, step: str) -> None:
         """Look at what a killed server left."""
         with redirect_stdout(io.StringIO()) as out:
             admin(["--data", str(self._data), "--json", "check"])
@@ -126,7 +124,7 @@ class FileTrial:
         for digest in needed:
             if digest not in there or hashlib.sha256(there[digest].read_bytes()).hexdigest() != digest:
                 self.broken.append(f"{step}: {digest} is needed, and not whole")
-        if lost := self._acknowledged - needed:
+        if lost := self.acknowledged - needed:
             self.broken.append(f"{step}: {lost} was acknowledged, and no message has it")
         self.counts["files that messages have"] = len(needed)
         self.counts["files that were left"] += len(there.keys() - needed)
