@@ -15,7 +15,7 @@ from lanchat.protocol.packet import Packet, ReceivedPacket, Sender, visible
 
 #: The capabilities that the hello asks for (docs/protocol.md, "Hello").
 CAPS = ["id", "ack", "ping", "presence", "token", "resume", "history", "room", "order"]
-CAPS += ["read", "event", "edit", "react", "typing"]
+CAPS += ["read", "event", "edit", "react", "typing", "file"]
 #: Seconds after a classic welcome in which a capable one may follow; without one the server is a classic one.
 CLASSIC_WELCOME_SECONDS = 1.0
 #: Seconds that a login may take: a server delays those who gave a wrong password before.

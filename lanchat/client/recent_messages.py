@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from lanchat.client.interfaces import OutgoingMessage
+from lanchat.client.shared_file import shared_file
 from lanchat.protocol.destination import followed
 from lanchat.protocol.entry import EDIT, WITHDRAW
 from lanchat.protocol.events import NAME, RENAMED
@@ -30,6 +31,8 @@ class RecentMessage(NamedTuple):
     seq: int
     #: Whether this user sent it, on whichever device.
     is_own: bool
+    #: The name of the file that goes with it; "" if there is none.
+    file: str = ""
 
 
 class RecentMessages:
@@ -46,13 +49,25 @@ class RecentMessages:
         if not x.id:
             return
         if x.op is None and x.conv:
-            self._add(RecentMessage(x.id, x.conv, packet.from_.name, packet.msg[:MAX_TEXT], x.seq or 0, bool(x.self_)))
+            file = shared_file(x)
+            name = file.name if file is not None else ""
+            self._add(RecentMessage(x.id, x.conv, packet.from_.name, packet.msg[:MAX_TEXT], x.seq or 0, bool(x.self_), name))
         elif x.op == "ack" and request is not None:
             self._sent(x.id, x.seq or 0, request, me)
         elif x.op == EDIT:
             self._edit(x.id, packet.msg)
         elif x.op == WITHDRAW:
             self._messages.pop(x.id, None)
+
+    def sent_file(self, x: AnswerX, to: str, text: str, name: str, me: str) -> None:
+        """Take in a message with a file that the user, whose name is `me`, has sent; `x` acknowledges it."""
+        if x.id:
+            self._add(RecentMessage(x.id, conversation(to), me, (text or name)[:MAX_TEXT], x.seq or 0, True, name))
+
+    def newest_file(self, target: str) -> RecentMessage | None:
+        """The newest message with a file in the conversation with this user or room; None if none is remembered."""
+        here = [*self.of(target, own=False), *self.of(target, own=True)]
+        return max((message for message in here if message.file), key=lambda message: message.seq, default=None)
 
     def get(self, message_id: str | None) -> RecentMessage | None:
         """The message with this id; None if it is not remembered."""

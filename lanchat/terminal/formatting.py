@@ -18,6 +18,7 @@ from datetime import date, datetime
 from select import select
 
 from lanchat.client.interfaces import OutgoingMessage, describe
+from lanchat.client.shared_file import shared_file
 from lanchat.protocol.entry import ACTION
 from lanchat.protocol.events import INVITED
 from lanchat.protocol.extensions import AnswerX
@@ -104,11 +105,17 @@ class Paragraph:
 class Formatter:
     """Makes paragraphs of packets, and of the client's own texts."""
 
-    def __init__(self, colours: bool, at_terminal: bool = False, clock: Callable[[], datetime] = now) -> None:
-        """`at_terminal`: each day begins with a line, so stamps need no date, and private messages are marked."""
+    def __init__(
+        self, colours: bool, at_terminal: bool = False, clock: Callable[[], datetime] = now, links: bool = True
+    ) -> None:
+        """`at_terminal`: each day begins with a line, so stamps need no date; private messages are marked.
+
+        What is said of files has a hint at a terminal, and the link with `links`.
+        """
         self._colours = colours
         self._at_terminal = at_terminal
         self._clock = clock
+        self._links = links
         #: The name of the user, for actions, and what is remembered of messages.
         self.name = YOU
         self.excerpts = Excerpts()
@@ -127,7 +134,23 @@ class Formatter:
         if x.kind == ACTION and x.op is None:
             return self._paragraph(then, self._action_prefix(called, packet.to, is_mine), colour, packet.msg)
         prefix = self._prefix(YOU if is_mine else called, packet.to, is_mine, self.excerpts.marks(packet))
-        return self._paragraph(then, prefix, colour, self.excerpts.text(packet))
+        return self._paragraph(then, prefix, colour, self._with_file(self.excerpts.text(packet), x))
+
+    def _with_file(self, text: str, x: AnswerX) -> str:
+        """The text of a message, and a line about the file that goes with it, if there is one."""
+        if (file := shared_file(x)) is None:
+            return text
+        line = file.described
+        if self._at_terminal and (reference := x.seq or x.id):
+            line += f" - /get {reference} to save it"
+        if self._links and file.url:
+            line += f": {file.url}"
+        return line if text in ("", file.name) else f"{text}\n{line}"
+
+    def own_file(self, to: str, text: str, described: str, packet: ReceivedPacket | None) -> Paragraph:
+        """A file that this user has sent, with its text and the time of its acknowledgement."""
+        prefix = self._prefix(YOU, to, is_mine=True)
+        return self._paragraph(self.time(packet), prefix, PRIVATE, f"{text}\n{described}" if text else described)
 
     def _sentence(self, told: str, x: AnswerX) -> str:
         """What an event says: one line, as it may quote a user. An invitation of this user says what to do with it."""

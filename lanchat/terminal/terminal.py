@@ -55,7 +55,7 @@ class Terminal:
             self._message, self._words, self._screen_content, lambda: self._people.typing(self._target.name, self._timers.now())
         )
         self._screen = Screen(self._prompt.prompt_hidden, self._terminal_lost, self._prompt.plain, folds=not as_json)
-        formatter = Formatter(colours and not self._prompt.plain, at_terminal=True)
+        formatter = Formatter(colours and not self._prompt.plain, at_terminal=True, links=self._prompt.plain)
         self._view = View(self._screen, formatter, bell, as_json, echoes=not self._prompt.plain)
         self._state = ConnectionState.OFFLINE
         self._leaving = False

@@ -418,6 +418,7 @@ def test_the_client_imports_only_what_is_no_part_of_the_server() -> None:
         "lanchat.protocol.entry",
         "lanchat.protocol.events",
         "lanchat.protocol.extensions",
+        "lanchat.protocol.files",
         "lanchat.protocol.packet",
         "lanchat.protocol.spelling",
         "lanchat.protocol.typed_lines",

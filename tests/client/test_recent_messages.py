@@ -61,3 +61,16 @@ def test_no_more_is_remembered_than_there_is_room_for() -> None:
     kept = recent.of("#ops", own=False)
     assert (len(kept), kept[-1].seq) == (MAX_MESSAGES, 1)
     assert max(len(message.text) for message in kept) < 1000
+
+
+def test_the_newest_file_of_a_conversation_is_found_whoever_sent_it() -> None:
+    recent = RecentMessages()
+    assert recent.newest_file("#ops") is None
+    learn(recent, "plan", id="e.1", seq=1, conv="#ops", file={"name": "plan.pdf", "size": 5})
+    learn(recent, "lunch?", id="e.2", seq=2, conv="#ops")
+    recent.sent_file(AnswerX(id="e.3", seq=3), "bob", "", "b.txt", "alice")
+    assert [found and found.file for found in map(recent.newest_file, ("#ops", "bob", "eve"))] == ["plan.pdf", "b.txt", None]
+    recent.sent_file(AnswerX(id="e.4", seq=4), "#OPS", "look", "c.png", "alice")
+    newest = recent.newest_file("#ops")
+    assert newest is not None
+    assert (newest.file, newest.text, newest.is_own) == ("c.png", "look", True)

@@ -61,6 +61,36 @@ def test_each_kind_of_thing_has_its_row(talk: Talk, shown: Shown, packet: tuple[
     assert shown.new() == [row]
 
 
+PLAN = {"name": "plan.pdf", "type": "application/pdf", "size": 2_100_000, "url": "http://h/f/2/p"}
+
+
+@pytest.mark.parametrize(
+    ("msg", "file", "rows"),
+    [
+        ("plan.pdf", PLAN, ["#ops zoe: plan.pdf (2.1 MB) - /get 2 to save it: http://h/f/2/p"]),
+        (
+            "see\nthis",
+            {"name": "a", "size": 1},
+            ["#ops zoe: see", "#ops zoe: this", "#ops zoe: a (1 byte) - /get 2 to save it"],
+        ),
+        (
+            "hi",
+            {"name": "../\x1b[2J\n.bashrc", "size": 0, "url": "http://h/\x1b[2J"},
+            ["#ops zoe: hi", "#ops zoe: _[2J_.bashrc (0 bytes) - /get 2 to save it"],
+        ),
+        ("hi", {"name": 7, "size": 1}, ["#ops zoe: hi"]),
+        ("hi", {"name": "a", "size": True}, ["#ops zoe: hi"]),
+        ("hi", {"name": "a", "size": 2**60}, ["#ops zoe: hi"]),
+        ("hi", {"name": "a", "size": 1, "url": []}, ["#ops zoe: hi"]),
+    ],
+)
+def test_a_file_is_named_with_its_size_below_the_text(
+    talk: Talk, shown: Shown, msg: str, file: dict[str, Any], rows: list[str]
+) -> None:
+    talk.hear(msg, "#ops", "zoe", id="e.2", seq=2, conv="#ops", file=file)
+    assert shown.new() == rows
+
+
 def test_a_page_shows_what_became_of_a_message(talk: Talk, shown: Shown) -> None:
     packet = ReceivedPacket(
         Sender("bob", ""),
