@@ -131,6 +131,11 @@ class ChatFactory(Factory):
         """Make the protocol for the next connection."""
         return ChatConnection(self)
 
+    @property
+    def peer(self) -> str:
+        """The address of the machine that the connection is with; "" if there is none."""
+        return getattr(self._connection.transport.getPeer(), "host", "") if self._connection is not None else ""
+
     def connected(self, connection: ChatConnection) -> None:
         """Note the connection that is open now, and pause it if reading is paused."""
         self._connection = connection

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 WINGS = re.findall(r"^      (\w+)(?:/|\.py) ", (ROOT / "docs" / "architecture.md").read_text(), re.MULTILINE)[::-1]
 #: The programs of those who use a server, and what they may import besides one another: what goes over the wire, and what they
 #: ask of the system.
-PROGRAMS = ("client", "terminal", "stress")
+PROGRAMS = ("client", "transfers", "terminal", "stress")
 #: Wings in which nothing knows the reactor: time is a `Clock`, and what waits is a coroutine.
 PURE = ("protocol", "model", "history", "state", "core", "commands")
 #: The size of a wing: modules, and lines of all of them; lines of a module, and of a function.

@@ -1,0 +1,1 @@
+"""Tests of files that a client's user sends and saves."""
