@@ -23,7 +23,7 @@ LOGIN_SECONDS = 30.0
 #: How often the user is asked for a password before the client gives up.
 MAX_PASSWORDS = 3
 
-LOGIN_NEEDED = "is an account: log in at a terminal, or with --password-file"
+LOGIN_NEEDED = "is an account: log in with --login at a terminal, or with --password-file"
 NOT_PRIVATE = "is an account, and the password is not sent where others could read it: use --tls, or --plaintext-passwords"
 
 

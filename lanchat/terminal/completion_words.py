@@ -11,7 +11,22 @@ from lanchat.protocol.packet import ReceivedPacket, is_visible
 from lanchat.protocol.spelling import key
 
 #: Commands of the client itself and of every server, known before a server lists its own.
-COMMANDS = ("/edit", "/help", "/list", "/me", "/more", "/pm", "/quit", "/reply", "/say", "/shout", "/time", "/to")
+COMMANDS = (
+    "/edit",
+    "/get",
+    "/help",
+    "/list",
+    "/me",
+    "/more",
+    "/pm",
+    "/quit",
+    "/reply",
+    "/say",
+    "/send",
+    "/shout",
+    "/time",
+    "/to",
+)
 #: The most words of each kind (as many as a server may have users by default), and the longest word in characters.
 MAX_KNOWN, MAX_WORD = 20_000, 64
 #: The completed text, and the number of characters before the cursor that it replaces.
@@ -27,6 +42,8 @@ class CompletionWords:
         self.commands: set[str] = set(COMMANDS)
         #: For a line up to the cursor: the messages that its next word may name, each with what it says.
         self.messages: Callable[[str], Iterable[tuple[str, str]]] = lambda line: ()
+        #: For such a line: the files of this machine that its next word may name.
+        self.files: Callable[[str], list[Choice]] = lambda line: []
 
     def learn(self, packet: ReceivedPacket) -> None:
         """Take the names, rooms and commands from a packet."""
@@ -56,6 +73,8 @@ class CompletionWords:
 
     def completions(self, text: str) -> list[Choice]:
         """Completions of the last word before the cursor, each with the number of characters that it replaces."""
+        if text.startswith("/send "):
+            return self.files(text)
         word = text[max(text.rfind(" "), text.rfind("\n")) + 1 :]
         if word.startswith("/") and word == text:
             return _starting(word, (f"{command} " for command in self.commands))

@@ -7,9 +7,9 @@ import asyncio
 import contextlib
 import getpass
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet import asyncioreactor
 from twisted.internet.defer import Deferred
@@ -29,6 +29,9 @@ from lanchat.terminal.formatting import Formatter, write_error
 from lanchat.terminal.input_lines import InputMode
 from lanchat.terminal.options import read as read_options
 
+if TYPE_CHECKING:
+    from lanchat.transfers.requests import Requests
+
 #: Seconds that closing may take once the session has ended.
 SHUTDOWN_SECONDS = 2.0
 #: The exit code for wrong options, as argparse has it.
@@ -42,8 +45,8 @@ class RunnableInterface(interfaces.UserInterface, Protocol):
     def failed(self) -> bool:
         """Whether anything failed that makes the exit code a failure."""
 
-    def start(self, client: Client) -> None:
-        """Show the session of this client."""
+    def start(self, client: Client, requests: Callable[[], Requests]) -> None:
+        """Show the session of this client. `requests` makes what sends and saves files."""
 
     async def close(self) -> None:
         """Show what is still waiting, then leave the terminal or the pipes as they were."""
@@ -66,7 +69,7 @@ def _main(arguments: Sequence[str] | None) -> int:
     except (EOFError, KeyboardInterrupt):
         write_error("no password was typed, so you are not logged in")
         return NOT_DELIVERED
-    ui = _terminal(options) if at_terminal else _pipe(options)
+    ui = _sender(options) if options.send else _terminal(options) if at_terminal else _pipe(options)
     from twisted.internet import reactor  # noqa: PLC0415 (the reactor is chosen only now)
 
     running: Any = reactor
@@ -81,11 +84,11 @@ def _main(arguments: Sequence[str] | None) -> int:
         credentials,
         options.dev,
         options.plaintext_passwords,
-        wait_for_server=not at_terminal,
+        wait_for_server=bool(options.send) or not at_terminal,
     )
     if options.quiet and not at_terminal:
         client.session.forgo("resume")
-    ending = _run(running, ui, client)
+    ending = _run(running, ui, client, partial(_requests, running, options, verifier, client, ui))
     if ending.why:
         write_error(ending.why)
     return ending.status
@@ -108,6 +111,22 @@ def _pipe(options: argparse.Namespace) -> RunnableInterface:
     return Pipe(options.to, Formatter(colours=False), options.json, options.quiet, options.timeout, lines, options.block)
 
 
+def _sender(options: argparse.Namespace) -> RunnableInterface:
+    from lanchat.terminal.sending import SendFiles  # noqa: PLC0415 (it imports what only those need who send files)
+
+    return SendFiles(options.to, options.send, options.caption, options.json, options.quiet)
+
+
+def _requests(
+    reactor: Any, options: argparse.Namespace, verifier: tls.ServerVerifier | None, client: Client, ui: RunnableInterface
+) -> Requests:
+    """What sends and saves files, beside the chat and with the same trust."""
+    from lanchat.transfers.file_server import FileServer  # noqa: PLC0415 (as for `_sender`)
+    from lanchat.transfers.requests import Requests  # noqa: PLC0415 (as for `_sender`)
+
+    return Requests(reactor, FileServer(reactor, options, verifier, lambda: client.factory.peer, ui.notice))
+
+
 def _credentials(options: argparse.Namespace, at_terminal: bool) -> Credentials:
     """What there is to log in with; raises `UnsafeFile`. A password is asked for here, before there is a prompt."""
     tokens = TokenFile(options.state and options.state / "tokens", options.name, options.server)
@@ -119,12 +138,12 @@ def _credentials(options: argparse.Namespace, at_terminal: bool) -> Credentials:
     return Credentials(tokens, password, options.login, options.keep_token)
 
 
-def _run(reactor: Any, ui: RunnableInterface, client: Client) -> SessionEnd:
+def _run(reactor: Any, ui: RunnableInterface, client: Client, requests: Callable[[], Requests]) -> SessionEnd:
     """Run the reactor until the session ends, or a signal ends it."""
     endings: list[SessionEnd] = []
 
     def begin() -> None:
-        running = Deferred.fromCoroutine(_converse(client, ui, endings)).addErrback(_faulty, endings)
+        running = Deferred.fromCoroutine(_converse(client, ui, requests, endings)).addErrback(_faulty, endings)
         reactor.addSystemEventTrigger("before", "shutdown", _interrupted, reactor, client, running)
         running.addBoth(_stop, reactor)
 
@@ -134,9 +153,9 @@ def _run(reactor: Any, ui: RunnableInterface, client: Client) -> SessionEnd:
     return SessionEnd(status or (NOT_DELIVERED if ui.failed else DONE), why)
 
 
-async def _converse(client: Client, ui: RunnableInterface, endings: list[SessionEnd]) -> None:
+async def _converse(client: Client, ui: RunnableInterface, requests: Callable[[], Requests], endings: list[SessionEnd]) -> None:
     """Run the session: from the first connection until everything is shown."""
-    ui.start(client)
+    ui.start(client, requests)
     client.start()
     endings.append(await client.session.ended)
     await ui.close()

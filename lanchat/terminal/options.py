@@ -14,78 +14,14 @@ from lanchat import __version__
 from lanchat.client import link_local
 from lanchat.client.session import DEFAULT_TIMEOUT
 from lanchat.protocol.packet import EVERYONE, MAX_MSG, is_visible, visible
-from lanchat.protocol.typed_lines import TYPING_HELP, UnclearLine, parse_target
+from lanchat.protocol.typed_lines import UnclearLine, parse_target
 from lanchat.system.printing import Parser, path_argument
 from lanchat.system.private_files import user_state_directory
+from lanchat.terminal.help_texts import ABOUT, MORE
 
 DEFAULT_HOST, DEFAULT_PORT = "localhost", 5000
 #: Characters in the name of a device, at most.
 MAX_DEVICE = 32
-
-ABOUT = "Chat on a lanchat server, at a terminal or from a script."
-MORE = """\
-at a terminal:
-  TEXT                 send to the target in the prompt: at first the lobby, if the
-                       server has one, or everyone
-  @bob TEXT            send to bob only
-  #ops TEXT            send to the room #ops; /join #ops enters it
-  /to bob, /to #ops    change the target; /to alone: everyone
-  /shout TEXT          send to everyone; this is not stored
-  /say TEXT            send any text; //TEXT sends one that begins with a slash
-  /edit                write several lines in $EDITOR
-  /history #ops 20     show earlier messages
-  /search WORDS        search earlier messages
-  /more                show the rest of a long message, or the previous page
-  /register, /login    make your name an account; log in (both ask for a password)
-  /help, /list, ...    commands of the server; TAB completes commands, names and rooms
-  /quit, Ctrl-D        leave; Ctrl-C clears the line, or leaves if it is empty;
-                       Ctrl-Z suspends
-  Your own message appears, with its time, once the server has accepted it. With
-  TERM=dumb the client writes plain text only, without history and completion.
-
-in a script (stdin or stdout is not a terminal):
-  With --to or --text each line of stdin is sent as text: use one of them whenever
-  others may have written what you pipe. Without them, lines work as at a terminal:
-  /WORD is a command, and its answer is printed. Blank lines are skipped, and --to
-  alone refuses lines that look like a command with a password.
-  Messages that arrive meanwhile are printed with their time and sender. Use --quiet
-  or --json if a program reads the output; arrivals and departures are printed with
-  --json only. When stdin ends, lanchat waits for its acknowledgements and exits; a
-  bot keeps stdin open, and is reconnected when the server goes away.
-
-    echo "backup done" | lanchat chat.lan --name cron --to bob
-    systemctl status nginx | lanchat chat.lan --name web --to '#ops' --block
-    journalctl -f | lanchat chat.lan --name logs --to '#ops' --text
-    echo /list | lanchat chat.lan --name cron --quiet
-    echo /history '#ops' 20 | lanchat chat.lan --name cron --password-file ~/.cron
-    tail -f /dev/null | lanchat chat.lan --name bot --json | ./bot
-
-accounts:
-  If you send with an account and the exit code is 0, the messages are on the
-  server's disk. Messages to you while you are away are shown when you are back, once
-  on each device (--dev). With --quiet they are left for another time, and so are
-  messages that could not be printed: accepted by the terminal, file or pipe counts
-  as printed. A password is never an argument: it is typed, or is the first line of
-  --password-file, or a token from an earlier login takes its place. Neither is sent
-  over a network without --tls.
-
-exit codes:
-  0  all went well      1  not delivered, not printed, refused, or disconnected by the server
-  2  wrong options      3  could not connect
-
-Colours are used at a terminal unless NO_COLOR is set. ~/.local/state/lanchat contains
-the keys of servers met with --tls (known_servers), and tokens that log you in without
-a password, if you chose that (tokens). A new server's key is trusted the first time; a
-server that later shows another key is refused. Messages are not stored on this machine.
-"""
-
-#: What `/help` at a terminal tells besides the server's help.
-TYPED_HELP = (
-    f"{TYPING_HELP}; /edit writes several lines in your $EDITOR, and /edit TEXT changes your last message; "
-    "/reply TEXT and /react TEXT answer the last message of others, and /withdraw takes back your last one; "
-    "/more shows the rest of a long message, or the page before in /history or /search; /login, /register and /password "
-    "ask for the password. Ctrl-C clears the line, or leaves if it is empty; Ctrl-Z suspends."
-)
 
 
 def read(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -108,6 +44,7 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="send to this user or #ROOM (default: everyone; at a terminal the lobby, if there is one)",
     )
     _add_input(parser)
+    _add_files(parser)
     _add_output(parser)
     _add_account(parser)
     _add_tls(parser)
@@ -128,6 +65,14 @@ def _complete(options: argparse.Namespace, parser: argparse.ArgumentParser) -> N
         parser.error("--ca, --fingerprint and --cert need --tls")
     if options.block and options.commands:
         parser.error("--block and --commands exclude each other: a message of several lines is not a command")
+    if options.send and options.to is None:
+        parser.error("--send needs --to NAME or --to '#ROOM'")
+    if options.send and (options.block or options.commands or options.text):
+        parser.error(
+            "--send does not read stdin, so --text, --commands and --block are not for it; --caption is the text of a file"
+        )
+    if options.caption and not options.send:
+        parser.error("--caption needs --send FILE")
     options.text_only = options.text or options.block or (options.to is not None and not options.commands)
     options.to_lobby = options.to is None
     options.to = options.to or EVERYONE
@@ -141,6 +86,25 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
     lines.add_argument("--commands", action="store_true", help="in a script, with --to: lines may also be commands")
     parser.add_argument(
         "--block", action="store_true", help=f"in a script: send all of stdin as one message, of up to {MAX_MSG} bytes"
+    )
+
+
+def _add_files(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--send",
+        type=path_argument,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="send this file, and end; may be repeated",
+    )
+    parser.add_argument("--caption", default="", metavar="TEXT", help="with --send: a text that goes with each file")
+    parser.add_argument(
+        "--files-host",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="the server's files may also be on this host, as behind a proxy; may be repeated",
     )
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeAlias
 
-from lanchat.client.interfaces import Answered
+from lanchat.client.interfaces import Answered, NotSent
+from lanchat.client.session import ClientSession
 
 #: Asks a question, and calls back with the answer; with None or "" if there is none.
 Ask: TypeAlias = Callable[[str, Answered], None]
@@ -61,3 +62,14 @@ class PasswordPrompts:
                 self._notice("No password was typed, and nothing was sent.")
 
         self._ask(question, check)
+
+
+def submit(session: ClientSession, not_sent: Callable[[NotSent], None], command: str, words: str, **args: str) -> None:
+    """Send passwords to the server; `not_sent` is called if that is impossible."""
+    try:
+        if command == "/login":
+            session.log_in(words.strip())
+        else:
+            session.send(command, words, args=args)
+    except NotSent as error:
+        not_sent(error)

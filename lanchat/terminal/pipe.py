@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet import fdesc
 from twisted.internet.task import deferLater
@@ -23,6 +23,9 @@ from lanchat.terminal.arrivals import is_news
 from lanchat.terminal.formatting import Formatter, Paragraph, columns, is_notice, printable, write_error
 from lanchat.terminal.input_lines import InputMode, LineSplitter, WholeInput, decoded
 from lanchat.terminal.streams import StdinReader, StdoutWriter
+
+if TYPE_CHECKING:
+    from lanchat.transfers.requests import Requests
 
 #: Messages that may be unacknowledged before reading from stdin pauses.
 MAX_WAITING = 100
@@ -67,7 +70,7 @@ class Pipe:
         self._input: StdinReader
         self._output: StdoutWriter
 
-    def start(self, client: Client) -> None:
+    def start(self, client: Client, requests: Callable[[], Requests]) -> None:
         """Take over stdin and stdout. While stdout is blocked, nothing is read from the server."""
         self._client = client
         self._session = client.session

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from prompt_toolkit.patch_stdout import patch_stdout
@@ -32,15 +33,17 @@ from lanchat.protocol.typed_lines import (
 )
 from lanchat.terminal.completion_words import CompletionWords
 from lanchat.terminal.external_editor import edit
+from lanchat.terminal.file_commands import FileCommands, path_choices
 from lanchat.terminal.formatting import Formatter
+from lanchat.terminal.help_texts import TYPED_HELP
 from lanchat.terminal.message_commands import MessageCommands
-from lanchat.terminal.options import TYPED_HELP
-from lanchat.terminal.password_prompts import PasswordPrompts
+from lanchat.terminal.password_prompts import PasswordPrompts, submit
 from lanchat.terminal.people import TYPING_SECONDS, People
 from lanchat.terminal.prompt import Prompt
 from lanchat.terminal.screen import Screen
 from lanchat.terminal.target import Target
 from lanchat.terminal.view import View
+from lanchat.transfers.requests import Requests
 
 
 class Terminal:
@@ -51,9 +54,7 @@ class Terminal:
         self._target = Target(to, to_lobby, self.notice)
         self._json = as_json
         self._words = CompletionWords()
-        self._prompt = Prompt(
-            self._message, self._words, self._screen_content, lambda: self._people.typing(self._target.name, self._timers.now())
-        )
+        self._prompt = Prompt(self._message, self._words, lambda rows: self._screen.redrawn(rows), self._beside)  # noqa: PLW0108
         self._screen = Screen(self._prompt.prompt_hidden, self._terminal_lost, self._prompt.plain, folds=not as_json)
         formatter = Formatter(colours and not self._prompt.plain, at_terminal=True, links=self._prompt.plain)
         self._view = View(self._screen, formatter, bell, as_json, echoes=not self._prompt.plain)
@@ -73,17 +74,19 @@ class Terminal:
             "/more": lambda words: self._view.more(),
         }
         self._people = People()
-        self._passwords = PasswordPrompts(self.ask, self.notice, self._send_password)
 
-    def start(self, client: Client) -> None:
-        """Begin to show the client's session, and to read lines."""
+    def start(self, client: Client, requests: Callable[[], Requests]) -> None:
+        """Begin to show the client's session, and to read lines. `requests` makes what sends and saves files."""
         self._session = client.session
         self._pages = HistoryPages(client.session)
         self._view.start(client.reactor, client.session, self._pages)
         self._timers = Timers(client.reactor)
         self._changes = MessageCommands(client.session, self._view.recent, lambda: self._target.name, self._view.message_sent)
-        self._words.messages = self._changes.choices
-        self._local_commands |= self._changes.commands
+        self._files = FileCommands(client, requests, self._view, self._target, self._prompt)
+        self._words.files = path_choices
+        self._words.messages = lambda line: [*self._changes.choices(line), *self._files.choices(line)]
+        self._local_commands |= self._changes.commands | self._files.commands
+        self._passwords = PasswordPrompts(self.ask, self.notice, partial(submit, client.session, self._not_sent))
         self._closed = Deferred.fromFuture(asyncio.ensure_future(self._converse()))
         self._closed.addErrback(self._prompt_failed)
 
@@ -117,6 +120,8 @@ class Terminal:
         if self._people.learn(packet, self._timers.now()):
             self._prompt.redraw()
             self._timers.start(TYPING_SECONDS, self._prompt.redraw)
+        if self._files.take(packet, request) and not self._json:
+            return
         if request is None or not request.internal:
             self._view.packet_received(packet, request, line)
         elif request.command == "/conversations" and not self._json:
@@ -128,7 +133,8 @@ class Terminal:
 
     def not_acknowledged(self, message: OutgoingMessage, why: str) -> None:
         """Mark a message that may not have arrived."""
-        self._view.not_acknowledged(message, why)
+        if not self._files.not_acknowledged(message, why):
+            self._view.not_acknowledged(message, why)
 
     def messages_missing(self, why: str) -> None:
         """Show why messages to this user can't be had."""
@@ -188,8 +194,9 @@ class Terminal:
         target = self._target.name if self._target.is_known else ""
         return f"{state}{visible(target, 40)}{' (away)' if self._people.is_away(target) else ''}> "
 
-    def _screen_content(self, rows: int) -> str:
-        return self._screen.redrawn(rows)
+    def _beside(self) -> str:
+        """The text at the end of the prompt's row: how far files are, or who is typing."""
+        return self._files.beside() or self._people.typing(self._target.name, self._timers.now())
 
     def _line_typed(self, text: str) -> None:
         """Handle a line that was typed, or a text that was pasted.
@@ -260,17 +267,10 @@ class Terminal:
         if words == BEGINNERS_HELP:
             self.notice(TYPED_HELP)
 
-    def _send_password(self, command: str, words: str, **args: str) -> None:
-        try:
-            if command == "/login":
-                self._session.log_in(words.strip())
-            else:
-                self._session.send(command, words, args=args)
-        except NotSent as error:
-            self._not_sent(error)
-
     def _quit(self, words: str) -> None:
         """Say goodbye to the server, or end the session if there is none."""
+        if self._files.holds_back():
+            return
         self._leaving = True
         if self._session.online and not self._session.paused:
             self._view.attention.report_read()

@@ -10,6 +10,7 @@ from lanchat.client.history_pages import HistoryPages
 from lanchat.client.interfaces import ConnectionState, OutgoingMessage, describe
 from lanchat.client.log_sync import RESUME_BATCH
 from lanchat.client.session import ClientSession
+from lanchat.client.shared_file import SharedFile
 from lanchat.protocol.events import INVITED
 from lanchat.protocol.extensions import AnswerX
 from lanchat.protocol.packet import ReceivedPacket, visible
@@ -91,6 +92,13 @@ class View:
             self._print(self._formatter.own_message(message, None))
         else:
             self._report_slow(message)
+
+    def file_sent(self, to: str, text: str, file: SharedFile, ack: ReceivedPacket | None) -> None:
+        """Show a file that the user has sent, and remember its message if it was acknowledged."""
+        self._arrivals.spoke(to, self._clock.seconds())
+        if ack is not None and ack.x is not None:
+            self.recent.sent_file(ack.x, to, text, file.name, self._session.name)
+        self._print(self._formatter.own_file(to, text, file.described, ack))
 
     def not_acknowledged(self, message: OutgoingMessage, why: str) -> None:
         """Show that a message may not have arrived."""
