@@ -7,17 +7,14 @@ way.
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
 
 from lanchat import __version__
 from lanchat.core.chat import Chat
 from lanchat.files.cleaning import Cleaning
-from lanchat.maintenance import rewrite
 from lanchat.model.names import key, parse, stored_name
 from lanchat.model.session import Account, Role
 from lanchat.protocol.durations import format_duration
@@ -57,18 +54,15 @@ from lanchat.service.requests import (
     Undelivered,
     format_count,
 )
-from lanchat.store.changes import CountWithdrawn, NoteErased
+from lanchat.service.traces import Traces
 from lanchat.store.erasure import BeginErasure, EndErasure, EraseMessages, EraseTraces, Erasure
 from lanchat.store.store import Store
-from lanchat.store.word_index import MergeIndex
 from lanchat.system.private_files import FileError
 from lanchat.tables import accounts
 from lanchat.tables.registration import AddAccount
 
 #: The roles with an article, for sentences.
 TITLES = {"user": "a user", "moderator": "a moderator", "operator": "an operator"}
-#: How many pages (of 4 KiB) of the word index one step of its merge writes.
-MERGE_PAGES = 250
 #: The reason in the log for sessions that are ended here.
 BY_ADMINISTRATOR = "by the administrator"
 
@@ -104,7 +98,8 @@ class Operations:
         self._hash = hash_password
         #: What unlinks the files of erased messages; None where there are no files.
         self.cleaning: Cleaning | None = None
-        self._rewriting = DeferredLock()
+        #: Removes what is left of everything that was removed from the log. Raises `FileError`.
+        self.erase_traces = Traces(store).erase
 
     async def do(self, request: Request, who: str, report: ReportProgress) -> Done | Failed:
         """Carry out a request of `who`; it is logged. It raises nothing."""
@@ -271,30 +266,6 @@ class Operations:
         """Remove erased texts and names from topics and sanctions in memory."""
         self._chat.rooms.clear_topics(erasure.topics)
         self._chat.sanctions.erase(erasure.about, erasure.is_theirs, ERASED)
-
-    async def erase_traces(self, report: ReportProgress = lambda done, what: None) -> None:
-        """Remove what was erased or withdrawn from the search index and from unused parts of the file. Raises `FileError`."""
-        withdrawn = await self._store.maintain(CountWithdrawn())
-        report(0.7, "erasing words from the index")
-        first = True
-        while await self._store.maintain(MergeIndex(first, MERGE_PAGES)):
-            first = False
-        await self._rewrite(report)
-        await self._store.maintain(NoteErased(withdrawn))
-
-    async def _rewrite(self, report: ReportProgress) -> None:
-        """Write the database file anew, so that no trace is left; meanwhile messages wait. Only one runs at a time."""
-        async with self._rewriting:
-            report(0.8, "rewriting the file")
-            await self._store.maintain(rewrite.SetWait(rewrite.LONG_WAIT))
-            try:
-                await rewrite.rewrite(self._store)
-            except (FileError, OSError, sqlite3.Error) as error:
-                raise FileError(str(error)) from None
-            finally:
-                self._store.maintain(rewrite.SetWait(rewrite.USUAL_WAIT)).addErrback(
-                    lambda failure: _log.error("not stored: {why}", why=visible(str(failure.value)))
-                )
 
     def _forget(self, account: Account) -> int:
         """Remove an account from memory; returns the number of its sessions that were ended."""

@@ -19,6 +19,7 @@ from lanchat.model.session import Account, Role
 from lanchat.protocol.entry import ERASED
 from lanchat.service.operations import Operations
 from lanchat.service.requests import Done, Failed, Purge, Remove, Request, SetPassword, SetRole
+from lanchat.service.traces import Traces
 from lanchat.store import erasure
 from lanchat.store.word_index import MergeIndex
 from lanchat.tables import accounts, recent, rooms, sanctions
@@ -241,9 +242,8 @@ def test_one_rewrite_at_a_time_and_the_writer_waits_until_the_last_has_ended(
         return desk.write(lambda connection: int(connection.execute("PRAGMA busy_timeout").fetchone()[0]))
 
     monkeypatch.setattr(rewrite, "rewrite", rewrite_file)
-    router, _ = make_router()
-    operations = Operations(router.chat, desk.store, succeed)
-    both = [Deferred.fromCoroutine(operations._rewrite(lambda done, text: None)) for _ in range(2)]
+    traces = Traces(desk.store)
+    both = [Deferred.fromCoroutine(traces.rewrite(lambda done, text: None)) for _ in range(2)]
     assert patience() == rewrite.LONG_WAIT * 1000
     assert len(begun) == 1
     begun[0].callback(None)
