@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -213,8 +214,24 @@ def test_an_upload_saves_a_file_that_was_condemned(kept: Kept) -> None:
     assert kept.there() == {place(digest)}
 
 
-def test_an_upload_of_a_file_that_is_being_unlinked_comes_after_that(kept: Kept) -> None:
+def test_an_upload_of_a_file_that_is_being_unlinked_comes_after_that(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     digest = kept.keep(b"again")
+    kept.blobs.close()
+    monkeypatch.setattr("lanchat.files.workers.THREADS", 2)
+    kept.blobs.open()
+    renamed, unlink, rename = threading.Event(), Path.unlink, Path.rename
+
+    def slow_unlink(path: Path, missing_ok: bool = False) -> None:
+        renamed.wait(0.3)  # (it is not renamed before this has ended)
+        unlink(path, missing_ok)
+
+    def noted_rename(path: Path, place: Path) -> Path:
+        found = rename(path, place)
+        renamed.set()
+        return found
+
+    monkeypatch.setattr(Path, "unlink", slow_unlink)
+    monkeypatch.setattr(Path, "rename", noted_rename)
     writer = kept.blobs.begin()
     writer.write(b"again")
     kept.blobs.condemn([digest])
