@@ -67,8 +67,8 @@ def test_a_picture_with_a_text_reaches_everybody(server: Server, open_window: Op
             1200,
             600,
         )
-        reads(telnet, f"sea.png ({format_size(len(data))}): http://127.0.0.1:")
-        with urllib.request.urlopen(told["url"]) as answer:  # noqa: S310 (ours)
+        reads(telnet, f"sea.png ({format_size(len(data))})")
+        with urllib.request.urlopen(reads(telnet, "http://127.0.0.1:").strip()) as answer:  # noqa: S310 (ours)
             assert answer.read() == data
         with urllib.request.urlopen(told["thumb"]) as answer:  # noqa: S310 (ours)
             assert 0 < len(answer.read()) <= 65_536

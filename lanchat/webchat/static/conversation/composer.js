@@ -1,9 +1,10 @@
 /** Where messages are written. */
 
-import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
+import { html, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
 import { AttachButton } from "./attaching.js";
 import { completeAt, completed, suggest, Suggestions } from "./completion.js";
 import { draftOf, keepDraft } from "./drafts.js";
+import { useFocus, useGrowth } from "./field.js";
 import { t } from "../common/i18n.js";
 import { Icon } from "../elements/icons.js";
 import { byteLength } from "../common/names.js";
@@ -43,7 +44,7 @@ export function Composer({ model, conv, title, mode, attaching, onCancel, onEdit
     const field = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
     const suggestions = useSuggestions(model, conv, text, setText, field);
     useGrowth(field, text);
-    useEffect(() => field.current?.focus(), [mode]);
+    useFocus(field, mode);
     const surplus = surplusBytes(text), isEmpty = text.trim() === "" && (attaching.chosen === 0 || mode.kind === "edit");
     const send = async () => {
         if (!isEmpty && surplus <= 0) {
@@ -232,21 +233,6 @@ function listKey(event, { suggestions }, chosen, { setChosen, choose, close }) {
         return false;
     }
     return true;
-}
-
-/**
- * Lets the field grow with its text, where the browser does not (`field-sizing`).
- * @param {{ current: HTMLTextAreaElement | null }} field
- * @param {string} text
- */
-function useGrowth(field, text) {
-    useLayoutEffect(() => {
-        const area = field.current;
-        if (area && !CSS.supports("field-sizing", "content")) {
-            area.style.height = "auto";
-            area.style.height = `${area.scrollHeight + area.offsetHeight - area.clientHeight}px`;
-        }
-    }, [text]);
 }
 
 /**

@@ -83,17 +83,14 @@ function Pane({ model, conv, focus, onMenu, onInfo }) {
             return false;
         }
     };
-    const editLast = () => {
-        const message = lastOwn(model, conv);
-        return message && setMode({ kind: "edit", message });
-    };
+    const editLast = (message = lastOwn(model, conv)) => message && setMode({ kind: "edit", message });
     return html`<section class="conversation" ...${attaching.dragged}>
         <${Header} model=${model} conv=${conv} title=${title} onMenu=${onMenu} onInfo=${onInfo} />
         <${MessageList} model=${model} conv=${conv} title=${title} focus=${focus} account=${account} actions=${actions}
             onNotice=${setNotice} handle=${list} />
         <${Notice} text=${notice} onClose=${() => setNotice("")} />
         <${Composer} model=${model} conv=${conv} title=${title} mode=${mode} onCancel=${() => setMode(MESSAGE)}
-            onEditLast=${editLast} onSend=${send} attaching=${attaching} />
+            onEditLast=${() => editLast()} onSend=${send} attaching=${attaching} />
         <${TypingLine} model=${model} conv=${conv} />
         <${LiveRegion} model=${model} conv=${conv} />
         ${open && html`<${Later} load=${loadBeside} name="Beside" onClose=${() => setOpen(null)}
