@@ -182,6 +182,8 @@ def _as_json(entry: Entry, edits: list[Entry]) -> dict[str, Any]:
         "msg": text,
     }
     said |= {"account": entry.author, "conv": entry.conv, "re": entry.re, "cid": sent_cid(entry.cid)}
+    if entry.author is not None and entry.author < 0:
+        said |= {"account": None, "hook": -entry.author}
     if edits:
         said["edits"] = [{"ts": utc_milliseconds(one.ts), "msg": one.msg} for one in (entry, *edits)]
     if entry.kind is not None:

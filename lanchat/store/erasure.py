@@ -43,8 +43,8 @@ PLACES = 1000
 _ALONE = "conv GLOB '[pg][0-9]*x*'"
 _PAIR = re.compile(r"p([0-9]{1,18})x([0-9]{1,18})|g([0-9]{1,18})x.*", re.DOTALL)
 _NEXT = "seq > :after AND seq <= :upto"
-# Rows whose author is an account that was removed (a guest has no author).
-_REMOVED = "author NOT IN (SELECT id FROM accounts)"
+# Rows whose author is an account that was removed (a guest has no author, and that of a webhook is below 0).
+_REMOVED = "author > 0 AND author NOT IN (SELECT id FROM accounts)"
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,9 @@ class EraseTraces(LogCommand[Erasure], frozen=True):
         connection.executemany("UPDATE sanctions SET by_name = ? WHERE by_name = ?", [(ERASED, one) for one in spellings])
         connection.execute("UPDATE sanctions SET reason = '' WHERE by_name = ?", (ERASED,))
         connection.executemany("DELETE FROM sanctions WHERE target = ?", [(target,) for target in erasure.about])
-        found = erasure.found or bool(spellings)
+        makers = _spellings(connection, erasure, "SELECT DISTINCT made_by FROM hooks", {})
+        connection.executemany("UPDATE hooks SET made_by = ? WHERE made_by = ?", [(ERASED, one) for one in makers])
+        found = erasure.found or bool(spellings or makers)
         setters = _spellings(connection, erasure, "SELECT DISTINCT topic_by FROM rooms", {})
         theirs = connection.execute(
             "SELECT id FROM rooms WHERE topic_by IN (SELECT value FROM json_each(:setters)) OR (topic != '' AND topic_by = ''"

@@ -14,7 +14,7 @@ from lanchat.maintenance.kept_files import place
 from tests.admin.test_admin import admin, done, refused
 from tests.live import LOOPBACK, SCRIPTS, Server
 from tests.shelf import Shelf, digest_of
-from tests.stores import raw
+from tests.stores import entry, raw
 
 A, B = b"a long report", b"another"
 
@@ -128,3 +128,10 @@ def test_a_server_removes_what_a_killed_one_left(data: Path, tmp_path: Path) -> 
         assert not left.exists()
         assert not coming.exists()
         assert place(data / "files", digest_of(A)).exists()
+
+
+def test_an_export_tells_which_webhook_said_something(tmp_path: Path) -> None:
+    with Shelf(tmp_path / "data") as shelf:
+        shelf.desk.say(entry("deployed", author=-7, name="build", kind="bot"))
+    (said,) = [json.loads(line) for line in done(tmp_path / "data", "export").splitlines()]
+    assert (said["account"], said["hook"], said["kind"]) == (None, 7, "bot")

@@ -24,6 +24,7 @@ from lanchat.store import erasure
 from lanchat.store.word_index import MergeIndex
 from lanchat.tables import accounts, recent, rooms, sanctions
 from tests.fakes import make_router
+from tests.shelf import Shelf, digest_of
 from tests.stores import Desk, entry, raw
 
 VICTOR = parse("victor")
@@ -334,3 +335,29 @@ def test_an_account_is_changed_only_by_its_own_name(
     assert refused.text == "There is no account spelled ısparta; it is spelled isparta: use that."
     assert refused.code == "NO_SUCH_TARGET"
     assert desk.ask("SELECT * FROM accounts") == before
+
+
+def test_what_a_webhook_said_stays_without_the_name_of_who_made_it(desk: Desk) -> None:
+    desk.write(rooms_with_a_hook)
+    desk.say(entry("his own"), entry("of the hook", author=-1, name="victor", kind="bot"))
+    assert erase(desk).messages == 1
+    assert desk.ask("SELECT msg FROM log") == [("of the hook",)]
+    assert desk.ask("SELECT made_by FROM hooks") == [(ERASED,)]
+
+
+def rooms_with_a_hook(connection: Connection) -> None:
+    """A room with a webhook of victor's."""
+    connection.execute("INSERT INTO rooms(id, name, key, created) VALUES (1, '#ops', '#ops', 0)")
+    connection.execute("INSERT INTO hooks VALUES (1, 'build', 'build', 1, x'00', '', 'Victor', 0, 0, 1, 0)")
+
+
+def test_the_files_of_who_is_erased_are_gone_and_those_of_others_stay(tmp_path: Path) -> None:
+    with Shelf(tmp_path) as shelf:
+        for name in ("victor", "wanda"):
+            shelf.desk.write(partial(accounts.add, name=parse(name), password="", role=Role.USER, now=0, most=9))
+        shelf.send(b"his", b"his small picture", name="victor")
+        for author, name in ((1, "victor"), (2, "wanda")):
+            shelf.send(b"of both", author=author, name=name)
+        erase(shelf.desk)
+        assert shelf.clean() == 2
+        assert shelf.there() == {digest_of(b"of both")}
