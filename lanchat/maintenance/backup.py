@@ -87,11 +87,11 @@ def restore(
                 check_all(connection, file, wal_was_there)
             begin_epoch(connection)
             connection.execute("PRAGMA journal_mode = DELETE")  # all of it is in one file from here on
-            old = replace_db.old_name(path, when)
-            if path.exists():
-                file_backup.keep(directory / kept_files.FILES, old)
-            copied = file_backup.restore(connection, file, directory / kept_files.FILES, incomplete, report)
-        return Restored(replace_db.replace(path, part, when), copied)
+        old, files = replace_db.old_name(path, when), directory / kept_files.FILES
+        with file_backup.keeping(files, path, old):
+            with open_db.closing(part, "ro") as connection:
+                copied = file_backup.restore(connection, file, files, incomplete, report)
+            return Restored(replace_db.replace(path, part, when), copied)
 
 
 @contextmanager

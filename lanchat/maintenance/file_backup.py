@@ -11,8 +11,8 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from lanchat.maintenance.kept_files import BLOCK, COMING, check_plain, digest_of, place, present
 from lanchat.protocol.packet import visible
-from lanchat.store import schema
+from lanchat.store import replace_db, schema
 from lanchat.system.private_files import OTHERS_WRITE, FileError, give_to_owner
 from lanchat.tables import files
 
@@ -79,16 +79,22 @@ def copy_out(
     return Copied(count, size, frozenset(lost))
 
 
-def keep(directory: Path, old: Path) -> None:
-    """Keep the files of a database beside it, which is moved aside (`old`). Raises `OSError` or `FileError`."""
-    check_plain(directory)
-    if digests := list(present(directory)):
-        try:
+@contextmanager
+def keeping(directory: Path, database: Path, old: Path) -> Iterator[None]:
+    """Keep the files of a database beside it, which is moved aside in the block (from `database` to `old`).
+
+    If the block raises before that has begun, they are not kept twice. Raises `OSError` or `FileError`.
+    """
+    try:
+        check_plain(directory)
+        if database.exists() and (digests := list(present(directory))):
             copy_out(directory, beside(old), digests, lambda done: None)
             _give(beside(old), beside(old).rglob("*"))
-        except BaseException:
+        yield
+    except BaseException:
+        if not replace_db.is_begun(database):
             shutil.rmtree(beside(old), ignore_errors=True)
-            raise
+        raise
 
 
 def bring_in(source: Path, directory: Path, digests: Collection[str], report: Callable[[float], object]) -> Copied:

@@ -80,8 +80,8 @@ def salvage(directory: Path, when: str) -> Saved:
             work = _Salvage(damaged, new)
             work.run()
             accounts, rooms, messages = (work.part(*tables) for tables in COUNTED)
-        file_backup.keep(directory / kept_files.FILES, replace_db.old_name(path, when))
-        old = replace_db.replace(path, part, when)
+        with file_backup.keeping(directory / kept_files.FILES, path, replace_db.old_name(path, when)):
+            old = replace_db.replace(path, part, when)
         return Saved(old, accounts, rooms, messages, sum(work.refused.values()), work.wrong, work.unread())
 
 

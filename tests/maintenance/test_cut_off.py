@@ -61,7 +61,7 @@ def names(data: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("step", "when", "left"),
     [
-        ("maintenance.file_backup.keep", "after", "old"),
+        ("maintenance.file_backup.copy_out", "after", "old"),
         ("maintenance.file_backup._copy_bytes", "after", "old"),
         ("maintenance.file_backup.restore", "after", "old"),
         ("store.replace_db.replace", "before", "old"),

@@ -118,6 +118,7 @@ def test_a_backup_that_lacks_a_file_is_refused_and_all_stays(data: Path, tmp_pat
     with pytest.raises(FileError, match=r"missing or damaged in \S+copy.files, such as .*--incomplete"):
         backup.restore(other, tmp_path / "copy", "now")
     assert raw(other, "SELECT name FROM files") == [("of the old one",)]
+    assert [path.name for path in other.iterdir() if path.name.startswith("lanchat.db")] == ["lanchat.db"]
     lost = backup.restore(other, tmp_path / "copy", "later", incomplete=True).files.lost
     assert digest_of(A) in lost
     assert len(lost) == (3 if wrong == "no directory" else 1)
