@@ -14,3 +14,7 @@ class TryLater(Failed):
         """`seconds` is how long the server asks to wait."""
         super().__init__(why)
         self.seconds = seconds
+
+
+class Unclear(Failed):
+    """The connection was lost when all of a file had been sent, so it may have arrived."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable
 from typing import Any, BinaryIO, cast
 
@@ -22,11 +23,13 @@ from zope.interface import implementer
 from lanchat import __version__
 from lanchat.client.tls import UntrustedServer
 from lanchat.protocol.packet import visible
-from lanchat.transfers.failed import Failed, TryLater
+from lanchat.transfers.failed import Failed, TryLater, Unclear
 from lanchat.transfers.file_server import FileServer
 
 #: Seconds that may pass without a byte of a file, and seconds that an answer may take when all of a file was sent.
 IDLE_SECONDS, ANSWER_SECONDS = 30.0, 60.0
+#: How many bytes the head of an answer may have.
+MAX_HEAD = 262_144
 #: The longest answer about a file that was sent, and the longest text of an error that is read, in bytes.
 MAX_ANSWER, MAX_ERROR = 65_536, 1000
 #: The longest time to wait that is believed of a server that can't take a file for now, in seconds.
@@ -43,7 +46,7 @@ class Requests:
         self._server = server
 
     async def put(self, url: str, file: BinaryIO, size: int, moved: Moved) -> bytes:
-        """Send so many bytes of a file, which is closed; the body of the answer. Raises `Failed`, or `TryLater`."""
+        """Send so many bytes of a file, which is closed; the body of the answer. Raises `TryLater`, `Unclear`, or `Failed`."""
         source = _Source(file, size)
         body = FileBodyProducer(source)
         body.length = size
@@ -54,8 +57,13 @@ class Requests:
                 moved(count)
 
             source.read_some = read
-            response = await exchange.request("PUT", url, {"Content-Type": "application/octet-stream"}, body)
-            answer = await exchange.body(response, MAX_ANSWER)
+            try:
+                response = await exchange.request("PUT", url, {"Content-Type": "application/octet-stream"}, body)
+                answer = await exchange.body(response, MAX_ANSWER)
+            except Failed as failed:
+                if source.left:
+                    raise
+                raise Unclear(f"{failed} It may have arrived all the same.") from None
         if response.code != 201:
             raise _refusal(response, answer)
         return answer
@@ -115,7 +123,9 @@ class _Exchange:
     async def request(self, method: str, url: str, headers: dict[str, str], body: Any = None) -> Any:
         """Send a request; the response, whose body has not come yet. Raises `Failed`."""
         sent = Headers({"User-Agent": [f"lanchat/{__version__}"], **{name: [value] for name, value in headers.items()}})
-        return await self._wait(self._agent.request(method.encode(), url.encode(), sent, body))
+        response = await self._wait(self._agent.request(method.encode(), url.encode(), sent, body))
+        self._place.head_left = math.inf
+        return response
 
     async def body(self, response: Any, most: int) -> bytes:
         """The body of a response, or the first bytes of it. Raises `Failed`."""
@@ -220,6 +230,8 @@ class _OneEndpoint:
     def __init__(self, endpoint: IStreamClientEndpoint) -> None:
         self._endpoint = endpoint
         self._made: Any = None
+        #: How many bytes may still come before the body of the answer begins.
+        self.head_left: float = MAX_HEAD
 
     def endpointForURI(self, uri: object) -> IStreamClientEndpoint:
         """This endpoint."""
@@ -231,6 +243,16 @@ class _OneEndpoint:
 
     def _connected(self, protocol: IProtocol) -> IProtocol:
         self._made = protocol
+        take = self._made.dataReceived
+
+        def bounded(data: bytes) -> None:
+            self.head_left -= len(data)
+            if self.head_left < 0:
+                self.abort()
+            else:
+                take(data)
+
+        self._made.dataReceived = bounded
         return protocol
 
     def abort(self) -> None:

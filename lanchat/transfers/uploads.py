@@ -13,7 +13,7 @@ from lanchat.client.interfaces import OutgoingMessage
 from lanchat.client.shared_file import SharedFile
 from lanchat.protocol.extensions import AnswerX
 from lanchat.protocol.packet import EVERYONE, ReceivedPacket
-from lanchat.transfers.failed import Failed, TryLater
+from lanchat.transfers.failed import Failed, TryLater, Unclear
 from lanchat.transfers.local_files import LocalFile, open_file
 from lanchat.transfers.questions import Questions
 from lanchat.transfers.requests import Moved, Requests
@@ -65,13 +65,24 @@ class Uploads:
             message, url = await self._ask(to, local, text)
             acked = self._acks[message.cid] = Deferred()
             try:
-                answer = _read_answer(await self._requests.put(url, local.file, local.size, moved))
-                ack = await self._acknowledged(acked)
+                answer, ack = await self._deliver(url, local, acked, moved)
             finally:
                 del self._acks[message.cid]
         finally:
             local.file.close()
         return Sent(SharedFile(local.name, local.size, str(answer.get("url", ""))), answer, ack)
+
+    async def _deliver(
+        self, url: str, local: LocalFile, acked: Deferred[ReceivedPacket], moved: Moved
+    ) -> tuple[dict[str, Any], ReceivedPacket | None]:
+        """Send the bytes; the answer, and the acknowledgement. Either of them shows that the file is stored."""
+        try:
+            answer = _read_answer(await self._requests.put(url, local.file, local.size, moved))
+        except Unclear:
+            if (ack := await self._acknowledged(acked)) is None:
+                raise
+            return {}, ack
+        return answer, await self._acknowledged(acked)
 
     async def _ask(self, to: str, local: LocalFile, text: str) -> tuple[OutgoingMessage, str]:
         """Ask where to send a file. Raises `Failed`."""
