@@ -156,6 +156,19 @@ def test_files_go_to_somebody_who_is_away_and_each_is_told(server: Server, plan:
     assert came == ["plan.pdf", "b.txt"]
 
 
+def test_an_account_sends_with_its_password_and_not_without(server: Server, plan: Path) -> None:
+    words = "--name", "dora", "--send", str(plan), "--to", "#ops"
+    done = lanchat(server.port(), *words)
+    assert (done.status, done.out) == (1, "")
+    assert "dora is an account: log in with --login at a terminal, or with --password-file" in done.complaint
+    secret = plan.with_name("secret")
+    secret.touch(0o600)
+    secret.write_text("hunter22\n")
+    assert lanchat(server.port(), *words, "--password-file", str(secret)) == Result(
+        0, "plan.pdf (1.02 MB) was sent to #ops.\n", ""
+    )
+
+
 def test_what_can_not_be_sent_is_an_error_in_one_line_and_the_rest_is_sent(server: Server, plan: Path) -> None:
     large = plan.with_name("large.iso")
     large.write_bytes(bytes(2_000_001))
