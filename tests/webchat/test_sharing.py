@@ -240,12 +240,18 @@ def test_nothing_in_a_file_runs(server: Server, open_window: OpenWindow, name: s
 def test_a_link_that_has_ended_is_replaced(server: Server, open_window: OpenWindow) -> None:
     with program(server, "kim") as kim:
         send_file(kim, LOBBY, "old.bin", b"\0old")
-    lea = Person(open_window(address(server))).enter("lea")
+    window = open_window(address(server))
+    asked: list[str] = []
+    window.page.on("websocket", lambda socket: socket.on("framesent", lambda frame: asked.append(str(frame))))
+    lea = Person(window).enter("lea")
     link = row_of(lea, "old.bin").get_by_role("link", name="old.bin")
-    lea.page.clock.set_fixed_time("2099-01-01")
-    with lea.page.expect_download() as download:
-        link.click()
-    assert Path(download.value.path()).read_bytes() == b"\0old"
+    for ended in (False, True):
+        if ended:
+            lea.page.clock.set_fixed_time("2099-01-01")
+        with lea.page.expect_download() as download:
+            link.click()
+        assert Path(download.value.path()).read_bytes() == b"\0old"
+        assert any('"/link"' in frame for frame in asked) is ended
 
 
 def test_a_picture_whose_link_has_ended_is_shown_with_another_one(server: Server, open_window: OpenWindow) -> None:

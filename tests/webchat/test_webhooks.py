@@ -12,6 +12,7 @@ from playwright.sync_api import Locator, expect
 from tests.live import LOOPBACK, Server
 from tests.webchat.browser import OpenWindow
 from tests.webchat.chat import LOBBY, PASSWORD, Person, address, make_account
+from tests.webchat.test_accessibility import check
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,7 @@ def test_an_owner_makes_changes_and_removes_a_webhook(server: Server, open_windo
     expect(row).to_contain_text("made by ann, never used")
     first = dialog.locator("code").inner_text()
     expect(dialog.get_by_label("Name of a new webhook")).to_have_value("")
+    check(ann.page, "the webhooks of a room")
     assert post(first, "disk full") == 200
     expect(ann.row("disk full")).to_have_count(1)
 
