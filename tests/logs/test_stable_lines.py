@@ -13,10 +13,11 @@ PACKAGE = Path(__file__).parents[2] / "lanchat"
 NAMESPACES = {
     f"lanchat.{name}"
     for name in (
-        "commands.accounts", "control", "delivery", "drain", "edge", "gateways.connection", "gateways.intake", "gateways.tick",
-        "irc", "journal", "listener", "login", "manhole.door", "manhole.login", "manhole.shell", "manhole.tap", "notify",
-        "operations", "reactor", "realm", "reload", "replay", "router", "service", "store.anew", "store.keys",
-        "store.retention", "store.store", "store.tidying", "store.writing", "stored", "tap", "tls", "web.door", "withdrawals",
+        "commands.accounts", "control", "delivery", "drain", "edge", "files", "gateways.connection", "gateways.intake",
+        "gateways.tick", "hooks", "irc", "journal", "listener", "login", "manhole.door", "manhole.login", "manhole.shell",
+        "manhole.tap", "notify", "operations", "outgoing", "reactor", "realm", "reload", "replay", "router", "service",
+        "store.anew", "store.keys", "store.retention", "store.store", "store.tidying", "store.writing", "stored", "streams",
+        "tap", "tls", "web.door", "webchat.files", "webchat.uploads", "withdrawals",
     )
 }  # fmt: skip
 #: The words of lines about refusals, logins, decisions, and the start, drain and reload of the server (docs/operations.md, "The
