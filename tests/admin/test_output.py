@@ -52,7 +52,7 @@ def test_a_dash_is_stdout_and_the_sentence_goes_to_stderr(data: Path, tmp_path: 
     with Desk(tmp_path / "other") as desk:
         assert desk.store.last_seq == 2
     done = admin(data, "--json backup -", tmp_path)
-    assert json.loads(done.stderr) == {"file": None, "bytes": len(done.stdout)}
+    assert json.loads(done.stderr) == {"file": None, "bytes": len(done.stdout), "files_left_out": 0}
     done = admin(data, "export -", tmp_path)
     assert [json.loads(line)["msg"] for line in done.stdout.splitlines()] == ["hello", "and again"]
     assert done.stderr == b"2 messages exported.\n"
