@@ -1,7 +1,7 @@
 """`GET /f/SEQ/NAME`: sends the file of a message to whoever has a link to it.
 
 A link is signed and ends (docs/protocol.md, "Files"). Browsers show only what can't do anything in a page: its type is found by
-its bytes (`lanchat.files.types`); all else is downloaded. Whatever it is, it runs as if it came from nowhere (a sandbox).
+its bytes (`lanchat.files.types`); all else is downloaded. Whatever it is, nothing in it runs (a sandbox).
 """
 
 from __future__ import annotations
@@ -36,7 +36,12 @@ RETRY_SECONDS = 2
 #: So many bytes or more are sent with large buffers in the kernel, if there are not more files than this on their way.
 LARGE, MOST_WIDE = 262_144, 16
 #: What a browser may do with a file that it shows by itself: a picture, sound or a video of the file itself, and nothing else.
-POLICY = "sandbox; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+#: It keeps its origin, as Chromium asks once more for a film that is opened alone, and with another origin is not given it. As
+#: no script runs, nothing can use that.
+POLICY = (
+    "sandbox allow-same-origin; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; "
+    "frame-ancestors 'none'"
+)
 GONE = "This file is not here any more: its message was withdrawn or has been removed."
 
 _log = Logger("lanchat.webchat.files")

@@ -72,7 +72,7 @@ def test_a_picture_with_a_text_reaches_everybody(server: Server, open_window: Op
             assert answer.read() == data
         with urllib.request.urlopen(told["thumb"]) as answer:  # noqa: S310 (ours)
             assert 0 < len(answer.read()) <= 65_536
-        ann.window.expect_trouble("NotSameOrigin")  # (its icon, as the picture is shown as if it came from nowhere)
+        ann.window.expect_trouble("404")  # (the picture's own icon)
         with ann.window.context.expect_page() as opened:
             row_of(ann, "sea.png").locator("a.picture").click()
         assert opened.value.evaluate("document.querySelector('img').naturalWidth") == 1200
@@ -235,6 +235,17 @@ def test_nothing_in_a_file_runs(server: Server, open_window: OpenWindow, name: s
     expect(row_of(person, name)).to_have_count(1)
     expect(person.page).to_have_title("lanchat")
     assert not any("pwned" in request for request in window.requests)
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "sound.mp3"])
+def test_films_and_sounds_that_are_opened_alone_get_their_bytes(server: Server, open_window: OpenWindow, name: str) -> None:
+    data = {"film.mp4": b"\0\0\0\x20ftypisom", "sound.mp3": b"ID3\3\0"}[name] + bytes(3000)
+    with program(server, f"tv-{name[-1]}") as tv:
+        url = send_file(tv, LOBBY, name, data)["url"]
+    page = open_window(address(server)).open()
+    with page.expect_response(lambda answer: "range" in answer.request.headers) as fetched:
+        page.goto(url)
+    assert fetched.value.body() == data
 
 
 def test_a_link_that_has_ended_is_replaced(server: Server, open_window: OpenWindow) -> None:
