@@ -250,7 +250,7 @@ def test_films_and_sounds_that_are_opened_alone_get_their_bytes(server: Server, 
 
 def test_a_link_that_has_ended_is_replaced(server: Server, open_window: OpenWindow) -> None:
     with program(server, "kim") as kim:
-        send_file(kim, LOBBY, "old.bin", b"\0old")
+        id_ = send_file(kim, LOBBY, "old.bin", b"\0old")["id"]
     window = open_window(address(server))
     asked: list[str] = []
     window.page.on("websocket", lambda socket: socket.on("framesent", lambda frame: asked.append(str(frame))))
@@ -262,7 +262,7 @@ def test_a_link_that_has_ended_is_replaced(server: Server, open_window: OpenWind
         with lea.page.expect_download() as download:
             link.click()
         assert Path(download.value.path()).read_bytes() == b"\0old"
-        assert any('"/link"' in frame for frame in asked) is ended
+        assert any('"/link"' in frame and id_ in frame for frame in asked) is ended
 
 
 def test_a_picture_whose_link_has_ended_is_shown_with_another_one(server: Server, open_window: OpenWindow) -> None:

@@ -1,7 +1,6 @@
 /** The model: everything that the page shows, and everything that it can do. */
 
 import { offline } from "../common/errors.js";
-import { loadLaterTexts } from "../common/i18n.js";
 import { followLifecycle } from "../session/lifecycle.js";
 import { fileOf } from "./messages.js";
 import { ModelState } from "./model_state.js";
@@ -263,7 +262,7 @@ export class Model extends ModelState {
      * @returns {Promise<{ text: string }|null>} the server's answer; null if what happened is shown otherwise
      */
     async command(line, conv) {
-        const [{ runLine }] = await Promise.all([loadCommands(), loadLaterTexts()]).catch(() => Promise.reject(offline()));
+        const { runLine } = await loadCommands().catch(() => Promise.reject(offline()));
         return runLine(this, line, conv);
     }
 

@@ -1,7 +1,7 @@
 /** Does what typed lines say. Most commands go to the server as they are; the page does some of them itself. */
 
-import { ServerError } from "../common/errors.js";
-import { t } from "../common/i18n.js";
+import { ServerError, offline } from "../common/errors.js";
+import { loadLaterTexts, t } from "../common/i18n.js";
 import { EVERYONE, kindOf, roomName } from "../common/names.js";
 import { readLine } from "./typed_lines.js";
 
@@ -20,6 +20,7 @@ const MOST_TEXT = 20_000;
  */
 export async function runLine(model, line, conv) {
     const typed = readLine(line);
+    await loadLaterTexts().catch(() => Promise.reject(offline()));
     if (typed.kind === "unclear") {
         throw new ServerError("USAGE", typed.why === "secret" ? t("core.secret") : t("core.lines"));
     }
