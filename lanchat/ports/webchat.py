@@ -82,7 +82,7 @@ def _make_factory(shared: _Shared, *, with_tls: bool) -> WebchatFactory:
     websockets = shared.make_gateway(SecureWebSocketProtocol if with_tls else WebSocketProtocol)
     streams = make_streams(shared.make_gateway, with_tls=with_tls)
     irc = shared.make_irc and shared.make_irc(with_tls)
-    return WebchatFactory(shared.site, websockets, shared.requests, irc, [*shared.resources, streams], [streams.gateway])
+    return WebchatFactory(shared.site, websockets, shared.requests, irc, [streams, *shared.resources], [streams.gateway])
 
 
 def _listen(  # noqa: PLR0913, PLR0917 (as above)

@@ -32,6 +32,9 @@ LOGIN_SECONDS = 5.0
 #: How many rooms one stream may have, and digits a place in the log.
 MAX_ROOMS, MAX_DIGITS = 20, 18
 
+#: The name in the log for a token that nobody has; no account can be called so.
+NOBODY = "(nobody)"
+
 _log = Logger("lanchat.streams")
 
 
@@ -85,7 +88,7 @@ class Streams:
         identity = self._chat.identity
         identity.check_way(address, self.gateway.gateway)
         if not name:  # (a name that is not there is a login that fails, and is counted as one)
-            name = await self._chat.store.read(partial(tokens.owner, token_hash=token_hash(token)))
+            name = await self._chat.store.read(partial(tokens.owner, token_hash=token_hash(token))) or NOBODY
         attempt = identity.by_token(name, address, token)
         late = self._chat.clock.callLater(LOGIN_SECONDS, attempt.cancel)
         request.notifyFinish().addErrback(lambda _: attempt.cancel())
