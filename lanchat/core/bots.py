@@ -14,8 +14,9 @@ from lanchat.core.stored_messages import NOT_STORED
 from lanchat.model.mentions import mentioned
 from lanchat.model.names import Name, key, parse
 from lanchat.model.room import Room
-from lanchat.protocol.entry import BOT, AccountId, Entry, Seq
+from lanchat.protocol.entry import BOT, FILE, AccountId, Entry, Seq
 from lanchat.protocol.errors import Forbidden, NotStored, RateLimited, TooBig, Usage
+from lanchat.protocol.files import FileInfo
 from lanchat.protocol.limits import Buckets
 from lanchat.protocol.packet import MAX_MSG, SERVER, Sender, ServerPacket
 from lanchat.state.online import OnlineUsers
@@ -83,16 +84,20 @@ class Bots:
         author: AccountId | None = None,
         cid: str | None = None,
         mentions: tuple[AccountId, ...] = (),
+        file: FileInfo | None = None,
         on_back: Callable[[Entry], object] | None = None,
     ) -> Entry:
         """Hand a text of a bot's, which was checked, to the store; raises `NotStored`. It is delivered when it comes back.
 
-        `author`, `cid` and `mentions` are those of the entry: what has an author and a `cid` that are in the log already is a
-        repeat, and is not said again. `on_back` is called with the entry after that, also if it could not be stored
-        (`Entry.state`). It must not raise.
+        `file` is the file that goes with it, which has been synced to the disk. `author`, `cid` and `mentions` are those of the
+        entry: what has an author and a `cid` that are in the log already is a repeat, and is not said again. `on_back` is
+        called with the entry after that, also if it could not be stored (`Entry.state`). It must not raise.
         """
         now = round(self._replies.now() * 1000)
-        entry = Entry(room.conv, author, bot.name, bot.ip, room.name, text, now, cid=cid, kind=BOT, mentions=mentions)
+        kind = BOT if file is None else FILE
+        entry = Entry(
+            room.conv, author, bot.name, bot.ip, room.name, text, now, cid=cid, kind=kind, mentions=mentions, file=file
+        )
 
         def back(entry: Entry) -> None:
             try:

@@ -15,7 +15,7 @@ from lanchat.core.replies import Replies, with_more
 from lanchat.model.room import MARK
 from lanchat.model.session import Account, Backlog, Session
 from lanchat.protocol.counts import Counts
-from lanchat.protocol.entry import FILE, Entry
+from lanchat.protocol.entry import FILE, NOTICE, Entry
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import PacketRun, Sender, ServerPacket, SharedPacket
 from lanchat.state.file_links import FileLinks
@@ -177,7 +177,7 @@ class Delivery:
             packet = with_more(packet, reactions=entry.reactions)
         if entry.kind == FILE:
             if packet.x is not None and (entry.author or 0) < 0:
-                packet.x.bot = True
+                packet.x.bot, packet.x.kind = True, NOTICE
             file = entry.file  # (None if its row was damaged)
             return Forms(packet, packet) if file is None else FileForms(packet, entry.seq, file, self.file_links)
         return forms(entry, packet, self.id_of, excerpt)

@@ -15,9 +15,11 @@ from lanchat.core.bots import Bots, check_text
 from lanchat.core.delayed_moves import DelayedMoves
 from lanchat.core.delivery import Delivery
 from lanchat.core.replies import Replies
+from lanchat.core.uploads import EPHEMERAL
 from lanchat.model.hook import Hook
 from lanchat.protocol.entry import Entry
 from lanchat.protocol.errors import Forbidden, NotStored, RateLimited
+from lanchat.protocol.files import FileInfo
 from lanchat.protocol.interfaces import Clock
 from lanchat.protocol.limits import Buckets
 from lanchat.protocol.packet import SERVER, Sender
@@ -55,25 +57,33 @@ class Hooks(HookTable):
             told = f"Nothing was said: {hook.name.shown} posts too much at once. Try again in {math.ceil(wait)} s."
             raise RateLimited(told, retry_ms=math.ceil(wait * 1000))
 
-    def say(
+    def check_takes_file(self, hook: Hook) -> None:
+        """Raise a `ChatError` if no file can be said in the room of a webhook now."""
+        self.room_of(hook)
+        if not self._delivery.store.stores_messages:
+            raise Forbidden(EPHEMERAL)
+
+    def say(  # noqa: PLR0913 (who says what)
         self,
         hook: Hook,
         text: str,
         label: str = "",
         key: str | None = None,
         *,
+        file: FileInfo | None = None,
         on_back: Callable[[Entry], object] | None = None,
     ) -> Entry:
         """Say something in the room of a webhook, without asking its rate (`take`).
 
         `label` is the name that the program gave itself, which stands before the text. `key` is what makes a repeat the same
-        message. `on_back` is called when it was stored and delivered, or could not be stored, as in `Bots.hand_in`.
+        message. `file` is the file that goes with it, of which all bytes are on the disk. `on_back` is called when it was
+        stored and delivered, or could not be stored, as in `Bots.hand_in`.
 
-        Raises `Forbidden` if the webhook is disabled, or posts itself; `NoSuchTarget` if its room was closed; `Usage` or
-        `TooBig` for a wrong text; `NotStored` if too much waits to be stored.
+        Raises `Forbidden` if the webhook is disabled or was removed, or posts itself; `NoSuchTarget` if its room was closed;
+        `Usage` or `TooBig` for a wrong text; `NotStored` if too much waits to be stored.
         """
         room = self.room_of(hook)
-        if hook.posts or not hook.enabled:
+        if hook.posts or not hook.enabled or not self.has(hook):
             raise Forbidden(f"The webhook {hook.name.shown} takes nothing now.")
         if self._delivery.store.full:
             self._replies.limits.met["waiting"] += 1
@@ -81,7 +91,7 @@ class Hooks(HookTable):
         sender, text = Sender(hook.name.shown, SERVER.ip), labelled(hook, text, label)
         check_text(sender, room, text)
         cid = None if key is None else hashlib.sha256(key.encode(errors="replace")).hexdigest()
-        entry = self._bots.hand_in(sender, room, text, author=hook.author, cid=cid, on_back=on_back)
+        entry = self._bots.hand_in(sender, room, text, author=hook.author, cid=cid, file=file, on_back=on_back)
         hook.used = int(self._replies.now())
         self._used.move(hook.id, hook.used, PAUSE)
         return entry

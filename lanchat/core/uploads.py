@@ -260,7 +260,7 @@ class Uploads:
         """
         owner = (author, "")
         if length is None:
-            length = max(1, int(min(self._limits["file"], self.space.left(owner))))
+            length = max(1, int(min(self._limits["file"], self.space.left(owner), 2**53)))  # (both may be off)
         return self._take(say, owner, owner, clean_name(name), (0, length))
 
     async def find(self, seq: Seq) -> FileInfo | None:

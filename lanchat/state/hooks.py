@@ -64,6 +64,10 @@ class HookTable:
             raise unknown_hook(name)
         return hook
 
+    def has(self, hook: Hook) -> bool:
+        """Whether a webhook has not been removed."""
+        return self._by_key.get(hook.name.key) is hook
+
     def by_secret(self, secret: str) -> Hook | None:
         """The webhook that takes posts for this secret, enabled or not; None if there is none.
 
@@ -86,7 +90,7 @@ class HookTable:
 
     def remove(self, hook: Hook) -> bool:
         """Remove a webhook; returns False if it was removed before."""
-        if self._by_key.get(hook.name.key) is not hook:
+        if not self.has(hook):
             return False
         del self._by_key[hook.name.key]
         self._by_secret.pop(hook.secret, None)

@@ -19,6 +19,7 @@ from twisted.internet.defer import Deferred, succeed
 from lanchat.model.hook import Hook
 from lanchat.model.names import parse
 from lanchat.net.posting import PostFailed
+from lanchat.protocol.files import FileInfo
 from lanchat.service import outgoing
 from lanchat.service.operations import Operations
 from lanchat.service.outgoing import FIRST_PAUSE, GIVE_UP_MS, LONGEST_PAUSE, Poster
@@ -139,6 +140,7 @@ def test_what_bots_say_is_not_posted_so_two_hooks_can_not_answer_each_other(life
     made: list[Any] = []
     Deferred.fromCoroutine(life.chat.hooks.make("alerts", life.chat.rooms.named("#ops"), "ann")).addBoth(made.append)
     life.chat.hooks.say(made[0][0], "from the other hook")
+    life.chat.hooks.say(made[0][0], "a file of it", file=FileInfo("a.bin", "application/octet-stream", 1, "ab" * 32))
     life.say("from ann")
     assert life.texts() == ["from ann"]
     life.clock.advance(2)
