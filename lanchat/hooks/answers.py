@@ -27,12 +27,13 @@ def ok(posted: Posted) -> Answer:
     return lambda seq, at: answer
 
 
-def ntfy(topic: str, title: str, message: str) -> Answer:
+def ntfy(topic: str, title: str, message: str, attachment: Mapping[str, object] | None = None) -> Answer:
     """The answer of ntfy: the message as its subscribers would get it (docs.ntfy.sh, "JSON message format")."""
+    more = {"attachment": attachment} if attachment else {}
 
     def answer(seq: int, at: int) -> tuple[str, bytes]:
         told = {"id": f"{seq:012}", "time": at, "expires": at + _NTFY_KEEPS, "event": "message", "topic": topic}
-        return _JSON, msgspec.json.encode(told | ({"title": title} if title else {}) | {"message": message})
+        return _JSON, msgspec.json.encode(told | ({"title": title} if title else {}) | {"message": message} | more)
 
     return answer
 

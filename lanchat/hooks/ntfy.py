@@ -80,6 +80,12 @@ def read_ntfy_text(posted: Posted) -> Published:
     return _published(parts, None, clipped(media_type(posted).decode(posted.body).strip()) or parts["message"])
 
 
+def read_ntfy_caption(posted: Posted) -> Published:
+    """What is said with a file, which is the body itself: everything is a header or a parameter, also the text."""
+    parts = {name: _value(posted, name) for name in _NAMES}
+    return _published(parts, None, clipped(parts["message"]))
+
+
 def _published(parts: Mapping[str, str], actions: Any, message: str) -> Published:
     tags = [tag for tag in map(line, parts["tags"].split(",")[:MOST_TAGS]) if tag]
     pictures = " ".join(_PICTURES[tag] for tag in tags if tag in _PICTURES)
@@ -104,9 +110,14 @@ def _published(parts: Mapping[str, str], actions: Any, message: str) -> Publishe
 
 def _value(posted: Posted, part: str) -> str:
     """A part of a message that is a header or a parameter; "" if it is neither."""
-    value = header_text(posted, *_NAMES[part])
+    return header_or_parameter(posted, *_NAMES[part])
+
+
+def header_or_parameter(posted: Posted, *names: str) -> str:
+    """The first header with one of these names, or else the first parameter; "" if there is none."""
+    value = header_text(posted, *names)
     if not value:
-        return next((posted.query[name] for name in _NAMES[part] if name in posted.query), "")
+        return next((posted.query[name] for name in names if name in posted.query), "")
     if "=?" in value and len(value) <= _MAX_HEADER:  # it may be written in ASCII (RFC 2047)
         try:
             return str(make_header(decode_header(value)))

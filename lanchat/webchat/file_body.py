@@ -10,6 +10,7 @@ from lanchat.files.blob_writer import BlobWriter, Written
 from lanchat.files.blobs import Blobs
 from lanchat.files.types import HEAD_BYTES, PICTURES, media_type
 from lanchat.net.http import Refusal
+from lanchat.protocol.entry import Entry
 from lanchat.protocol.files import FileInfo
 from lanchat.state.upload import Upload
 
@@ -73,6 +74,17 @@ class FileBody:
             )
         return found
 
+    async def deliver(self) -> Entry:
+        """Have all that came on the disk, and say the message that it goes with. Raises `Refusal`, or a `ChatError`."""
+        file = await self.store()
+        needed = False
+        try:
+            entry = await self._upload.deliver(file)
+            needed = not entry.dup
+        finally:
+            self.release(file, needed=needed)
+        return entry
+
     async def store(self) -> FileInfo:
         """Have all that came on the disk, and held there: what was made of it must be told with `release`. Raises `Refusal`."""
         upload, thumb_type = self._upload, ""
@@ -116,6 +128,10 @@ class FileBody:
         for digest in (file.digest, file.thumb):
             if digest:
                 self._blobs.release(digest, needed=needed)
+
+    def end(self) -> None:
+        """Note that what becomes of it has been answered: if its message was not said, its place is free again."""
+        self._upload.abandon()
 
     def abandon(self) -> None:
         """Give it up, as not all of it came; nothing stays of it."""

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from base64 import b64decode
-from binascii import Error as NotBase64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -18,6 +16,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from lanchat.core.hooks import Hooks
+from lanchat.core.uploads import MAX_CAPTION
+from lanchat.hooks.files import PostedFile, read_file
 from lanchat.hooks.posted import Posted, Reading, Unreadable
 from lanchat.model.failed_writes import RETRY_MS
 from lanchat.model.hook import Hook
@@ -27,6 +27,8 @@ from lanchat.protocol.errors import ChatError, NotStored, RateLimited
 from lanchat.protocol.interfaces import Clock
 from lanchat.state.hooks import PATH
 from lanchat.webchat.files import COMMON_HEADERS
+from lanchat.webchat.hook_files import HookFileBody, HookFiles
+from lanchat.webchat.hook_secrets import BEFORE_SECRET, secrets_in
 
 #: The most bytes of one body, and of all that are being gathered at the same time.
 MAX_BODY, MAX_GATHERED = 1_000_000, 64_000_000
@@ -38,10 +40,7 @@ DRAIN_SECONDS = 3.0
 UNKNOWN, DISABLED, WRONG = "channel_not_found", "action_prohibited", "invalid_payload"
 #: What people are told who sent no secret to an address that has none in it.
 NO_SECRET = "Send the secret of a webhook, such as with the header Authorization: Bearer SECRET."  # noqa: S105 (it is none)
-NO_FILES = "A webhook takes texts only. Send the text without a name of a file."
 DRAINING = "The server is being stopped. Try again in a moment."
-#: The paths of other chats below which a secret follows: ours, which is Mattermost's, and that of a bridge for Matrix.
-_BEFORE_SECRET = (PATH, "/api/v1/matrix/hook/")
 #: A path without a secret: ntfy's topics and Gotify's `/message`.
 _TOPIC = re.compile(rb"/[A-Za-z0-9_-]{0,64}")
 _TEXT = {**COMMON_HEADERS, "Content-Type": "text/plain", "Cache-Control": "no-store"}
@@ -56,6 +55,8 @@ class _Found(NamedTuple):
     hook: Hook | None
     #: Its path without the secret.
     path: str
+    #: Whether the secret was in the path.
+    below: bool
     #: Whether there is anything in it that could be a secret.
     tried: bool
 
@@ -100,30 +101,44 @@ class HookDoor:
     #: Who has the secret may use any name of the server, such as one that only its proxy or its container knows.
     own_names_only = False
 
-    def __init__(self, hooks: Hooks, clock: Clock, read: Callable[[Posted], Reading]) -> None:
-        """`read` reads what was posted: `lanchat.hooks.reading.read`."""
+    def __init__(self, hooks: Hooks, clock: Clock, read: Callable[[Posted], Reading], files: HookFiles) -> None:
+        """`read` reads what was posted: `lanchat.hooks.reading.read`. `files` takes files."""
         self.hooks = hooks
         self.clock = clock
         #: The bytes of bodies that are being gathered, or may still come.
         self.gathered = 0
-        self._read = read
+        self._read, self._files = read, files
         self._pending = 0
         self._draining = False
         self._settled: list[Deferred[None]] = []
 
     def serves(self, method: bytes, path: bytes) -> bool:
         """Whether a request is for a webhook: all where the path has a secret, and posts where it is elsewhere."""
-        if path.startswith(tuple(before.encode() for before in _BEFORE_SECRET)):
+        if path.startswith(tuple(before.encode() for before in BEFORE_SECRET)):
             return True
         return method in (b"POST", b"PUT") and _TOPIC.fullmatch(path) is not None
 
     def take_body(self, request: Any, length: int | None) -> Body:
-        """What gathers a post. That of a request with a wrong secret is read and forgotten, so that its sender reads why."""
-        hook = self._find(request).hook
-        return HookBody(self, length, kept=hook is not None and hook.enabled)
+        """What takes a file, or gathers a post. Raises `Refusal`.
+
+        The post of a request with a wrong secret is read and forgotten, so that its sender reads why; a file is refused.
+        """
+        found = self._find(request)
+        if request.method in (b"POST", b"PUT") and (file := _named_file(request, found)) is not None:
+            refusal = self._refusal(request, found)
+            if refusal is not None or found.hook is None:
+                raise refusal or Refusal(404, UNKNOWN)
+            return self._files.take_body(request, found.hook, file, length)
+        return HookBody(self, length, kept=found.hook is not None and found.hook.enabled)
 
     def answer(self, request: Any) -> None:
         """Say what was posted, and answer when it is stored."""
+        if request.body is None and request.method in (b"POST", b"PUT"):  # (it is empty)
+            request.body = self.take_body(request, 0)
+        if isinstance(request.body, HookFileBody):
+            self.began()
+            Deferred.fromCoroutine(self._files.deliver(request, request.body)).addBoth(lambda _: self._ended())
+            return
         body = request.body.content if request.body is not None else b""
         if request.body is not None:
             request.body.abandon()
@@ -138,8 +153,9 @@ class HookDoor:
             self._tell_later(request, str(later), later.retry_ms)
         except ChatError as wrong:
             self._tell(request, 400, WRONG, **{"X-Lanchat-Error": str(wrong)})
-        except Refusal:
-            raise
+        except Refusal as refusal:
+            end = "" if refusal.code in (403, 404) else "\n"  # (senders compare these words)
+            self._tell(request, refusal.code, f"{refusal}{end}", **refusal.headers)
         except Exception:  # noqa: BLE001 (a fault of ours costs this post, and its sender tries again)
             _log.failure("what was posted to the webhook {hook} could not be read", hook=found.hook and found.hook.name.shown)
             self._tell(request, 500, "internal_error")
@@ -157,38 +173,33 @@ class HookDoor:
 
     def _say(self, request: Any, found: _Found, body: bytes) -> None:
         """Say what was posted. Raises `Unreadable`, a `ChatError` or `Refusal` if nothing of it can be said."""
-        hook = found.hook
-        if hook is None:
-            if found.tried or request.path.startswith(PATH.encode()):
-                self._tell(request, 404, UNKNOWN)
-                return
-            raise Refusal(401, NO_SECRET, www_authenticate="Bearer")
-        if not hook.enabled:
-            self._tell(request, 403, DISABLED)
-            return
-        if self._draining:
-            raise NotStored(DRAINING, retry_ms=RETRY_MS)
-        headers = {
-            name.decode("latin-1").lower(): ", ".join(value.decode("latin-1") for value in values)
-            for name, values in request.requestHeaders.getAllRawHeaders()
-        }
-        query = request.query()
-        if _names_file(request, found.path, query, headers):
-            raise Refusal(415, NO_FILES)
-        reading = self._read(Posted(found.path, query, headers, body))
+        hook, refusal = found.hook, self._refusal(request, found)
+        if refusal is not None or hook is None:
+            raise refusal or Refusal(404, UNKNOWN)
+        reading = self._read(_posted(request, found.path, body))
         self.hooks.take(hook, len(reading.posts))
         _Posts(self, request, reading).say(hook)
+
+    def _refusal(self, request: Any, found: _Found) -> Refusal | None:
+        """Why nothing is taken for now from who sent a request; None if something is."""
+        if found.hook is None and not found.tried and not request.path.startswith(PATH.encode()):
+            return Refusal(401, NO_SECRET, www_authenticate="Bearer")
+        if found.hook is None:
+            return Refusal(404, UNKNOWN)
+        if not found.hook.enabled:
+            return Refusal(403, DISABLED)
+        return Refusal(503, DRAINING, retry_after=str(math.ceil(RETRY_MS / 1000))) if self._draining else None
 
     def _find(self, request: Any) -> _Found:
         """Find the secret in a request: in its path (also in two parts), in its headers, or behind the `?`."""
         path = unquote(request.path.decode("latin-1"), errors="replace")
         tried = False
-        for secret, rest in _secrets(request, path):
+        for secret, rest in secrets_in(request, path):
             tried = True
             hook = self.hooks.by_secret(secret)
             if hook is not None:
-                return _Found(hook, rest, tried)
-        return _Found(None, path, tried)
+                return _Found(hook, rest, rest != path, tried)
+        return _Found(None, path, path.startswith(BEFORE_SECRET), tried)
 
     def _tell(self, request: Any, code: int, text: str, **headers: str) -> None:
         """Answer with exactly this text, as senders compare it."""
@@ -209,12 +220,16 @@ class HookDoor:
 
     def came_back(self, request: Any, reading: Reading, last: Entry | None) -> None:
         """Answer a request whose messages have come back from the store. `last` is the last one; None if one was not stored."""
-        self._pending -= 1
         if last is None:
             self._tell_later(request, NotStored.NOTHING_DONE, RETRY_MS)
         else:
             kind, body = reading.answer(last.seq, last.ts // 1000)
             request.respond(200, body, {**_TEXT, "Content-Type": kind})
+        self._ended()
+
+    def _ended(self) -> None:
+        """Note that a request has been answered for which the store was waited for."""
+        self._pending -= 1
         if not self._pending:
             self._tell_settled()
 
@@ -261,36 +276,15 @@ class _Posts:
             self._door.came_back(self._request, self._reading, None if self._failed else self._last)
 
 
-def _secrets(request: Any, path: str) -> Iterator[tuple[str, str]]:
-    """All that may be a secret in a request, each with the path that is left without it."""
-    for before in _BEFORE_SECRET:
-        if path.startswith(before):
-            first, _, rest = path.removeprefix(before).partition("/")
-            second, _, after = rest.partition("/")
-            yield first, f"/{rest}"
-            if second:  # as with Rocket.Chat's, which have two parts
-                yield first + second, f"/{after}"
-    yield from ((value.strip(), path) for value in request.values(b"X-Gotify-Key"))
-    for value in request.values(b"Authorization"):
-        scheme, _, rest = value.strip().partition(" ")
-        if scheme.lower() == "bearer":
-            yield rest.strip(), path
-        elif scheme.lower() == "basic":
-            user, _, password = _decoded(rest).partition(":")
-            yield password or user, path
-    if (token := request.query().get("token")) is not None:
-        yield token, path
+def _posted(request: Any, path: str, body: bytes = b"") -> Posted:
+    """What was posted, for those who read it; `path` is that without the secret."""
+    headers = {
+        name.decode("latin-1").lower(): ", ".join(value.decode("latin-1") for value in values)
+        for name, values in request.requestHeaders.getAllRawHeaders()
+    }
+    return Posted(path, request.query(), headers, body)
 
 
-def _decoded(credentials: str) -> str:
-    """The name and the password of basic authentication (RFC 7617); "" if they are wrongly written."""
-    try:
-        return b64decode(credentials.strip(), validate=True).decode(errors="replace")
-    except NotBase64:
-        return ""
-
-
-def _names_file(request: Any, path: str, query: dict[str, str], headers: dict[str, str]) -> bool:
-    """Whether what is sent is a file with a name, as `curl -T FILE` and ntfy's clients do it."""
-    named = "filename" in query or "filename" in headers or "x-filename" in headers
-    return named or (request.method == b"PUT" and request.path.startswith(PATH.encode()) and path != "/")
+def _named_file(request: Any, found: _Found) -> PostedFile | None:
+    """What a request, of which only the headers need be there, says of the file that it carries; None if it carries none."""
+    return read_file(_posted(request, found.path), below=found.below, put=request.method == b"PUT", most=MAX_CAPTION)

@@ -18,9 +18,11 @@ from lanchat.core.uploads import Uploads
 from lanchat.files.blobs import Blobs
 from lanchat.net.http import Refusal
 from lanchat.net.tls import tls_version
-from lanchat.protocol.entry import Entry
+from lanchat.protocol.entry import Entry, Epoch
 from lanchat.protocol.errors import ChatError, Full, NoSuchTarget, NotStored, RateLimited, TooBig
+from lanchat.protocol.files import FileInfo
 from lanchat.protocol.limits import Limits
+from lanchat.state.file_links import FileLinks
 from lanchat.state.upload import Upload
 from lanchat.webchat.file_body import FileBody
 
@@ -68,51 +70,47 @@ class UploadResource:
 
     async def _deliver(self, request: Any, upload: Upload, body: FileBody) -> None:
         try:
-            entry = await self._say(upload, body)
+            entry = await self._say(body)
         except Refusal as refusal:
             upload.abandon()
             headers = {"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff", **refusal.headers}
             request.respond(refusal.code, f"{refusal}\n".encode(), headers)
             return
+        assert entry.file is not None  # noqa: S101 (it is a message with a file)
+        told = told_of(entry, entry.file, self._epoch(), self._uploads.links, request)
         headers = {"Content-Type": "application/json", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
-        request.respond(201, json.dumps(self._told(request, entry)).encode() + b"\n", headers)
+        request.respond(201, json.dumps(told).encode() + b"\n", headers)
 
-    async def _say(self, upload: Upload, body: FileBody) -> Entry:
+    async def _say(self, body: FileBody) -> Entry:
         """Have the file on the disk, and say the message. Raises `Refusal`."""
         if body.size != body.most:
             body.abandon()
             raise Refusal(400, f"{body.most} bytes were announced, and {body.size} came. Ask again with the right size.")
-        file = await body.store()
-        needed = False
         try:
-            entry = await upload.deliver(file)
-            needed = not entry.dup
+            return await body.deliver()
         except ChatError as error:
             raise _refusal(error) from None
-        finally:
-            body.release(file, needed=needed)
-        return entry
-
-    def _told(self, request: Any, entry: Entry) -> dict[str, Any]:
-        """What the sender's program is told of the message."""
-        file = entry.file
-        assert file is not None  # noqa: S101 (it is a message with a file)
-        url = self._uploads.links.url(self._base(request), entry.seq, file)
-        told = {"id": f"{self._epoch()}.{entry.seq}", "name": file.name, "size": file.size, "type": file.type}
-        return told | ({"url": url} if url else {}) | {"state": entry.state}
-
-    def _base(self, request: Any) -> str:
-        """The beginning of links for who sent this request; "" if it names no host that could be one."""
-        if self._uploads.links.fixed:
-            return self._uploads.links.fixed
-        host = "".join(request.values(b"Host"))
-        if request.channel is None or not _HOST.fullmatch(host):
-            return ""
-        return f"{'https' if tls_version(request.channel.transport) else 'http'}://{host}"
 
     def _failed(self, failure: Failure, request: Any) -> None:
         _log.failure("a file could not be taken", failure)
         request.respond(500, b"The server could not take the file, by a fault of its own. Its log says why.\n", {})
+
+
+def told_of(entry: Entry, file: FileInfo, epoch: Epoch, links: FileLinks, request: Any) -> dict[str, Any]:
+    """What the program that sent a request is told of the message that it made, and of the file that goes with it."""
+    url = links.url(_base(links, request), entry.seq, file)
+    told = {"id": f"{epoch}.{entry.seq}", "name": file.name, "size": file.size, "type": file.type}
+    return told | ({"url": url} if url else {}) | {"state": entry.state}
+
+
+def _base(links: FileLinks, request: Any) -> str:
+    """The beginning of links for who sent this request; "" if it names no host that could be one."""
+    if links.fixed:
+        return links.fixed
+    host = "".join(request.values(b"Host"))
+    if request.channel is None or not _HOST.fullmatch(host):
+        return ""
+    return f"{'https' if tls_version(request.channel.transport) else 'http'}://{host}"
 
 
 def _refusal(error: ChatError) -> Refusal:

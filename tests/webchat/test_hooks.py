@@ -16,11 +16,13 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs, formatEvent
 
+from lanchat.files.blobs import Blobs
 from lanchat.hooks.posted import Posted, Reading
 from lanchat.hooks.reading import read
 from lanchat.model.hook import Hook
 from lanchat.model.session import Role
 from lanchat.webchat.channel import CLOSE_SECONDS, REQUEST_SECONDS
+from lanchat.webchat.hook_files import HookFiles
 from lanchat.webchat.hooks import BODY_SECONDS, DRAIN_SECONDS, IDLE_SECONDS, MAX_BODY, MAX_GATHERED, HookDoor
 from tests.admin.test_admin import ask, registered
 from tests.fakes import ALL, User, store_of
@@ -36,7 +38,9 @@ class Scene:
         self.port = Door()
         self.router, self.clock = self.port.router, self.port.clock
         chat = self.router.chat
-        self.door = HookDoor(chat.hooks, self.clock, self.read)
+        blobs = Blobs(Path("nowhere"), lambda call, *args: call(*args))
+        files = HookFiles(chat.hooks, chat.uploads, blobs, chat.limits, lambda: store_of(chat).epoch)
+        self.door = HookDoor(chat.hooks, self.clock, self.read, files)
         self.port.factory.resources = [self.door]
         self.ann = person(self.router, "ann", Role.USER).hello(*ALL)
         self.ann.send("/create", "#ops")
@@ -251,8 +255,14 @@ def test_the_page_is_where_it_was(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("place", ["/x.png", "?filename=x.png"])
-def test_a_file_is_refused_and_not_said_as_a_text(scene: Scene, place: str) -> None:
-    assert scene.post(f"/hooks/{scene.secret}{place}", b"\x89PNG", method="PUT").code == 415
+def test_a_server_that_stops_or_keeps_nothing_takes_no_files(scene: Scene, place: str) -> None:
+    store_of(scene.router.chat).stores_messages = False
+    answer = scene.post(f"/hooks/{scene.secret}{place}", b"\x89PNG", method="PUT")
+    assert (answer.code, b"stores no messages" in answer.body) == (403, True)
+    Deferred.fromCoroutine(scene.door.drain())
+    answer = scene.post(f"/hooks/{scene.secret}{place}", b"\x89PNG", method="PUT")
+    assert answer.code == 503
+    assert int(answer.headers["retry-after"]) > 0
     assert scene.bob.shown() == []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from pathlib import Path
 
 from tests.hooks.real_senders.room import MANUAL, HookedRoom, real
 from tests.live import PATIENCE, SCRIPTS
@@ -11,9 +12,9 @@ from tests.live import PATIENCE, SCRIPTS
 TITLE, BODY = "Backup of A & B", "db1 <is> done\nin 3 s"
 
 
-def apprise(*urls: str) -> subprocess.CompletedProcess[str]:
-    """Send a notification to some URLs."""
-    command = [str(SCRIPTS / "apprise"), "-v", "--disable-async", "-t", TITLE, "-b", BODY, *urls]
+def apprise(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Send a notification to some URLs, perhaps with files."""
+    command = [str(SCRIPTS / "apprise"), "-v", "--disable-async", "-t", TITLE, "-b", BODY, *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
 
 
@@ -43,4 +44,19 @@ def test_a_wrong_address_is_a_failure(room: HookedRoom) -> None:
     room.secret = "A" * 32
     for url in documented(room):
         assert apprise(url).returncode == 1, url
+    assert room.nothing_more()
+
+
+def test_files_are_messages_with_files(room: HookedRoom, tmp_path: Path) -> None:
+    """The first has the text; apprise sends each in a request of its own."""
+    files = [tmp_path / "report.txt", tmp_path / "more \N{GREEK SMALL LETTER ALPHA}.bin"]
+    files[0].write_text("db1: ok")
+    files[1].write_bytes(b"\0" * 100_000)
+    (url,) = [url for url in documented(room) if url.startswith("ntfy:")]
+    attached = [part for file in files for part in ("-a", str(file))]
+    done = apprise(*attached, url)
+    assert done.returncode == 0, done.stderr
+    first, second = room.said(), room.said()
+    assert first.startswith(f"\N{WARNING SIGN} {TITLE}\n{BODY}\nPriority: high\nreport.txt (7 bytes): http://{room.host}/f/")
+    assert "more \N{GREEK SMALL LETTER ALPHA}.bin (100 kB): http://" in second
     assert room.nothing_more()

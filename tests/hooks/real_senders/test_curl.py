@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -18,7 +19,7 @@ def run(command: str, directory: Path) -> str:
 
 
 def test_the_commands_of_the_manual(room: HookedRoom, tmp_path: Path) -> None:
-    (block,) = examples("curl and scripts", room)
+    block, _ = examples("curl and scripts", room)
     answers = [run(command, tmp_path) for command in block.splitlines()]
     said = [room.said() for _ in answers]
     assert said[0] == "disk full"
@@ -30,10 +31,27 @@ def test_the_commands_of_the_manual(room: HookedRoom, tmp_path: Path) -> None:
     assert answers[0] == answers[1] == answers[3] == answers[4] == "ok"
 
 
+def test_the_commands_for_files(room: HookedRoom, tmp_path: Path) -> None:
+    (tmp_path / "backup.tgz").write_bytes(b"\x1f\x8b" * 500_000)
+    _, block = examples("curl and scripts", room)
+    answers = [json.loads(run(command, tmp_path)) for command in block.splitlines()]
+    assert [answer["name"] for answer in answers] == ["backup.tgz", "disks.txt", "backup.tgz"]
+    said = [room.said().splitlines() for _ in answers]
+    assert [line.partition(":")[0] for line in (said[0][0], *said[2])] == [
+        "backup.tgz (1 MB)",
+        "Backup of db1",
+        "backup.tgz (1 MB)",
+    ]
+    assert said[1][0].startswith("disks.txt (")
+
+
 def test_the_commands_for_ntfy(room: HookedRoom, tmp_path: Path) -> None:
+    (tmp_path / "backup.tgz").write_bytes(b"\x1f\x8b" * 500_000)
     (block,) = examples("ntfy", room)
     answers = [run(command, tmp_path) for command in block.splitlines()]
-    assert [room.said() for _ in answers] == ["db1 is done", "Backup\ndb1 is done", "\N{WARNING SIGN} Backup\ndb1 is done"]
+    said = [room.said() for _ in answers]
+    assert said[:3] == ["db1 is done", "Backup\ndb1 is done", "\N{WARNING SIGN} Backup\ndb1 is done"]
+    assert said[3].startswith("db1 is done\nbackup.tgz (1 MB): http://")
     assert all('"event":"message"' in answer for answer in answers)
 
 
