@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import re
 import shutil
 import socket
 import subprocess
+import tarfile
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -167,6 +169,25 @@ def test_a_report_comes_once_a_night(place: Place, gil: Peer, tmp_path: Path) ->
     assert next_of(gil).startswith(f"Disks of {socket.gethostname()}:")
     gil.say("gil", "nothing came between")
     assert gil.packet()["msg"] == "nothing came between"
+
+
+def test_a_file_each_night_is_sent_once(place: Place, gil: Peer, tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "index.html").write_text("hello")
+    for _ in range(2):
+        with place.running("A file each night", tmp_path, FROM=str(tmp_path / "site"), TMPDIR=str(tmp_path)) as running:
+            assert running.wait(PATIENCE) == 0
+            assert running.stdout is not None
+            url = json.loads(running.stdout.read())["url"]
+    title, sentence = next_of(gil).splitlines()
+    assert title == f"Backup of {socket.gethostname()}"
+    assert re.match(r"site-\d{4}-\d\d-\d\d\.tgz \(\d+ bytes\): http://", sentence)
+    gil.say("gil", "nothing came between")
+    assert gil.packet()["msg"] == "nothing came between"
+    fetched = subprocess.run(["curl", "-fsS", url], capture_output=True, check=True, timeout=PATIENCE).stdout  # noqa: S603, S607 (ours)
+    with tarfile.open(fileobj=io.BytesIO(fetched)) as archive:
+        assert "./index.html" in archive.getnames()
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("tmp.")] == []
 
 
 def test_only_what_fails_is_said(place: Place, gil: Peer, tmp_path: Path) -> None:
