@@ -314,3 +314,31 @@ def test_there_is_only_so_much_room_and_a_rate(tmp_path: Path, limit: str, statu
         refused(got, status, told)
         assert ("retry-after" in got.headers) == (status == 503)
         assert kept(server) == before
+
+
+def test_a_disk_that_fails_costs_the_file_only(tmp_path: Path) -> None:
+    with Server(tmp_path, "--port", LOOPBACK, "--http", LOOPBACK, "--lobby", ROOM) as server:
+        nightly, files = Nightly(server), tmp_path / "data" / "files"
+        assert curl("-X", "PUT", "-d", "x", nightly.url + "a.bin").status == 201
+        nightly.next()
+        files.rename(tmp_path / "away")
+        files.touch()
+        for _ in range(6):  # (more than may be sent at the same time)
+            refused(curl("-X", "PUT", "-d", "y", nightly.url + "b.bin"), 507, "disk")
+        files.unlink()
+        (tmp_path / "away").rename(files)
+        nightly.nothing_more()
+        assert curl("-X", "PUT", "-d", "y", nightly.url + "b.bin").status == 201
+        assert fetched(nightly, nightly.next()) == b"y"
+
+
+def test_the_bytes_of_a_webhook_are_counted_after_a_restart(tmp_path: Path) -> None:
+    options = ("--port", LOOPBACK, "--http", LOOPBACK, "--lobby", ROOM, "--limit", "account-files=1000")
+    with Server(tmp_path, *options) as server:
+        path = Nightly(server).url.split("/", 3)[3]
+        url = f"http://127.0.0.1:{server.port('browsers')}/{path}"
+        assert curl("-X", "PUT", "-d", "x" * 600, url + "a.bin").status == 201
+    with Server(tmp_path, *options) as server:
+        url = f"http://127.0.0.1:{server.port('browsers')}/{path}"
+        refused(curl("-X", "PUT", "-d", "x" * 500, url + "b.bin"), 507, "no room")
+        assert curl("-X", "PUT", "-d", "x" * 400, url + "b.bin").status == 201
