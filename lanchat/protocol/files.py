@@ -45,7 +45,9 @@ def clean_name(text: str) -> str:
 
     A name that is too long loses the end of what is before its suffix.
     """
-    name = visible(_NOT_IN_NAMES.sub("_", text.encode(errors="replace").decode())).strip(" .")
+    shown = visible(_NOT_IN_NAMES.sub("_", text.encode(errors="replace").decode()))
+    # `visible` writes what can't be shown with a backslash, which some systems take for a directory.
+    name = _NOT_IN_NAMES.sub("_", shown).strip(" .")
     stem, dot, suffix = name.rpartition(".")
     if not dot or len(suffix.encode()) > 20:
         stem, dot, suffix = name, "", ""
