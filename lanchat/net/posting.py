@@ -126,6 +126,12 @@ def _allowed(addresses: Sequence[str], is_allowed: Callable[[str], bool]) -> lis
     return allowed[:MAX_ADDRESSES]
 
 
+class _Exchanges(Factory):
+    """Makes the one exchange of a connection; it has no lines in the log, as there is one for each message."""
+
+    noisy = False
+
+
 async def _connect(reactor: Any, target: Target, exchange: _Exchange, addresses: Sequence[str]) -> None:
     """Connect to the first address that takes the connection. Raises `PostFailed`."""
     why = ""
@@ -135,7 +141,7 @@ async def _connect(reactor: Any, target: Target, exchange: _Exchange, addresses:
         if target.secure:
             endpoint = wrapClientTLS(optionsForClientTLS(target.host), endpoint)
         try:
-            await endpoint.connect(Factory.forProtocol(lambda: exchange))
+            await endpoint.connect(_Exchanges.forProtocol(lambda: exchange))
         except CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 (whatever it was, it is told)

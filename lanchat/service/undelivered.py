@@ -40,7 +40,7 @@ async def list_or_forget(chat: Chat, request: Undelivered) -> Done:
     rows = await chat.store.read(partial(_rows, hook=hook.id))
     facts = {"name": name, "undelivered": [row._asdict() for row in rows]}
     if not rows:
-        return Done(f"{name} has posted everything, or still tries.", facts)
+        return Done(f"{name} has given up no message.", facts)
     told = f"{name} gave up posting {format_count(len(rows), 'message')}{' (the newest)' if len(rows) == MOST else ''}:"
     forget = f"Forget them: lanchat-admin hook undelivered {name} --forget"
     return Done("\n".join([told, *map(_line, rows), forget]), facts)
