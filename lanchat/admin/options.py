@@ -113,22 +113,22 @@ def _add_rooms(parser: argparse.ArgumentParser) -> None:
 
 def _add_hooks(parser: argparse.ArgumentParser) -> None:
     add = parser.add_subparsers(dest="subcommand", required=True, metavar="COMMAND").add_parser
-    added = add("add", help="make a webhook for a room; prints its address, which is not shown again")
+    added = add("add", help="make a webhook for a room; prints its address (with --post its secret), which is not shown again")
     added.add_argument("name", metavar="NAME", help="the name under which it speaks; nobody else can have it")
     added.add_argument("--room", metavar="#ROOM", required=True, help="its room (in quotes, or without the #)")
     added.add_argument("--post", metavar="URL", help="post what is said in the room there, instead of taking posts")
-    missed = add("undelivered", help="list the messages that a webhook with --post gave up posting")
-    missed.add_argument("name", metavar="NAME")
-    missed.add_argument("--forget", action="store_true", help="forget them")
     listed = add("list", help="list webhooks, with who made them and when they were used last")
     listed.add_argument("--room", metavar="#ROOM", help="only those of this room")
     for name, what in (
-        ("rotate", "give a webhook a new address, which is printed; the old one is worth nothing any more"),
-        ("disable", "let a webhook take nothing until it is enabled again"),
-        ("enable", "let a webhook take posts again"),
+        ("rotate", "give a webhook a new address (or, with --post, a new secret), which is printed; the old one ends"),
+        ("disable", "let a webhook take, or post, nothing until it is enabled again"),
+        ("enable", "let a webhook take posts, or post, again"),
         ("remove", "remove a webhook; what it said stays"),
     ):
         add(name, help=what).add_argument("name", metavar="NAME")
+    missed = add("undelivered", help="list the messages that a webhook with --post gave up posting")
+    missed.add_argument("name", metavar="NAME")
+    missed.add_argument("--forget", action="store_true", help="forget them")
 
 
 def _add_files(add: _Adds) -> None:

@@ -46,7 +46,7 @@ async def _link(chat: Chat, session: Session, packet: Packet, args: list[str]) -
     base = chat.uploads.check_on(session)
     entry, _ = await chat.changes.find(session, args[0].strip())
     if entry.file is None:
-        raise NoSuchTarget(f"No file goes with the message {visible(args[0].strip(), 40)}.")
+        raise NoSuchTarget(f"The message {visible(args[0].strip(), 40)} has no file. Give the number of one that has.")
     links = chat.uploads.links
     told, link = links.told(session, entry.seq, entry.file)
     chat.reply(session, packet, told, quotes=True, file=links.facts(base, entry.seq, entry.file))

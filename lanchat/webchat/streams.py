@@ -149,4 +149,4 @@ def _credentials(request: Any) -> tuple[str, str]:
             colon = ""
         if colon and name and token:
             return name, token
-    raise AuthRequired("A stream needs a token of an account: Authorization: Bearer TOKEN. Its operator makes one.")
+    raise AuthRequired("A stream needs a token of an account: Authorization: Bearer TOKEN. The server's operator makes one.")

@@ -158,7 +158,7 @@ def test_there_is_no_link_to_a_message_without_a_file(ann: User, bob: User) -> N
     bob.send("#ops", "just words")
     ann.shown()
     ann.send("/link", "last")
-    assert ann.told().msg == "No file goes with the message last."
+    assert ann.told().msg == "The message last has no file. Give the number of one that has."
 
 
 def test_links_are_for_the_address_that_a_reader_came_to(router: Router, ann: User) -> None:
