@@ -482,7 +482,7 @@ def test_what_was_given_up_is_listed_and_forgotten(life: Life) -> None:
     assert last.endswith("lanchat-admin hook undelivered mirror --forget")
     assert [row["text"] for row in listed.facts["undelivered"]] == ["one \x1b[2J", ""]
     assert operate(life, name="mirror", forget=True).facts["forgotten"] == 2
-    assert "has posted everything" in operate(life, name="mirror").text
+    assert "has given up no message" in operate(life, name="mirror").text
     assert isinstance(operate(life, name="nobody"), Failed)
 
 
