@@ -1,1 +1,1 @@
-"""The bytes of files that go with messages: kept on the disk by their digest, sent and fetched over HTTP with signed links."""
+"""The bytes of files that go with messages: kept on the disk by their digest, written, read and unlinked in threads."""
