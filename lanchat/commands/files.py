@@ -25,7 +25,7 @@ def _file(chat: Chat, session: Session, packet: Packet, args: list[str]) -> Work
         raise TooBig(f"Nothing was sent: no file can have {visible(size, 40)} bytes.")
     thumb, width, height = x.thumb or 0, x.w or 0, x.h or 0
     if thumb < 0:
-        raise Usage("x.thumb is the size of a small picture in bytes, which is sent before the file.")
+        raise Usage("x.thumb is the size of a thumbnail in bytes, which is sent before the file.")
     if not (0 < width <= MAX_PIXELS and 0 < height <= MAX_PIXELS):
         width = height = 0
     cid = packet.x.cid if packet.x is not None else None

@@ -40,7 +40,7 @@ from lanchat.tables import files
 
 #: For how many seconds a ticket may be claimed, and how many random bytes it has.
 TICKET_SECONDS, TICKET_BYTES = 60, 24
-#: The largest small picture of a file, and the longest text that goes with one, in bytes: there is room for a link after it.
+#: The largest thumbnail of a file, and the longest text that goes with one, in bytes: there is room for a link after it.
 MAX_THUMB, MAX_CAPTION = 65_536, MAX_MSG - 1024
 #: What a wish to send a file costs, in packets.
 WISH_COST = 5
@@ -58,7 +58,7 @@ class Wish(NamedTuple):
     #: The room, account or guest that it is for.
     to: str
     name: str
-    #: The size of the file, and of a small picture of it that comes before it, in bytes.
+    #: The size of the file, and of a thumbnail of it that comes before it, in bytes.
     size: int
     thumb: int = 0
     #: What is said with it.
@@ -154,7 +154,7 @@ class Uploads:
 
     def _check_sizes(self, session: Session, wish: Wish) -> None:
         if wish.thumb > MAX_THUMB:
-            raise TooBig(f"Nothing was sent: a small picture has at most {format_size(MAX_THUMB)}.")
+            raise TooBig(f"Nothing was sent: a thumbnail has at most {format_size(MAX_THUMB)}.")
         if (size := len(wish.text.encode())) > MAX_CAPTION:
             raise TooBig(f"Nothing was sent: the text has at most {MAX_CAPTION} bytes; this one has {size}.")
         check_growth(ServerPacket(session.sender, wish.to, (wish.text or wish.name) + " " * _FACTS))

@@ -14,7 +14,7 @@ from lanchat.protocol.files import ANY_TYPE
 HEAD_BYTES = 4096
 #: Text whose encoding is UTF-8, as it is kept; `INLINE` says how it is sent.
 TEXT = "text/plain"
-#: Pictures: also what a sender's program may send as a small picture of a file.
+#: Pictures: also what a sender's program may send as a thumbnail of a file.
 PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"})
 #: All that browsers may show in a page, each with the Content-Type with which it is sent.
 INLINE = {

@@ -26,7 +26,7 @@ class FilesFound(NamedTuple):
     #: How many different files messages need, and how many bytes these have.
     number: int
     bytes: int
-    #: A text for each message whose file is missing or damaged, or that has small pictures of which that is so.
+    #: A text for each message whose file is missing or damaged, or that has thumbnails of which that is so.
     lost: list[str]
     #: A text for each file that is known, but its message is not there.
     strays: list[str]
@@ -76,6 +76,6 @@ def _sizes_of_settled(directory: Path, digests: set[str]) -> Iterator[int]:
 
 def _about(connection: Connection, digest: str, what: str) -> Iterator[str]:
     """A text for each message that needs a file, which is `what` it should not be."""
-    for column, part in (("digest", "its file"), ("thumb", "the small picture of its file")):
+    for column, part in (("digest", "its file"), ("thumb", "the thumbnail of its file")):
         rows = connection.execute(f"SELECT seq, name FROM files WHERE {column} = ? ORDER BY seq", (digest,))  # noqa: S608 (ours)
         yield from (f"message {seq}: {part} {visible(str(name), 60)} is {what}" for seq, name in rows)

@@ -58,7 +58,7 @@ class X(_CommonX, omit_defaults=True, gc=False):
     after: int | str | None = None
     around: int | str | None = None
     limit: int | None = None
-    # A file that is to be sent: its name and size, those of a picture in it, and the size of a small picture.
+    # A file that is to be sent: its name and size, those of a picture in it, and the size of a thumbnail.
     name: str | None = None
     size: int | None = None
     w: int | None = None

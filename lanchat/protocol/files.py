@@ -32,7 +32,7 @@ class FileInfo(msgspec.Struct, frozen=True, gc=False):
     #: The width and height of a picture in pixels, as the sender says; 0 if they are not known.
     width: int = 0
     height: int = 0
-    #: The digest, type and size of a small picture of it, which the sender's program made; "" and 0 if there is none.
+    #: The digest, type and size of a thumbnail of it, which the sender's program made; "" and 0 if there is none.
     thumb: str = ""
     thumb_type: str = ""
     thumb_size: int = 0

@@ -1,6 +1,6 @@
 """File links: the addresses under which files can be fetched, made for each reader, signed, and good for some days.
 
-A link is `BASE/f/SEQ/NAME?e=EXPIRES&k=KEY`, with `&thumb` for the small picture. `SEQ` is the number of the message in the log,
+A link is `BASE/f/SEQ/NAME?e=EXPIRES&k=KEY`, with `&thumb` for the thumbnail. `SEQ` is the number of the message in the log,
 `EXPIRES` the end of the link in seconds since 1970, and `KEY` an HMAC (RFC 2104) over both and the epoch of the log: so who has
 a link was shown the message, and the links of a log end when another one takes its place. `NAME` is for people only.
 """
@@ -82,7 +82,7 @@ class FileLinks:
         return f"{scheme}://{host}" if port == _USUAL[scheme] else f"{scheme}://{host}:{port}"
 
     def url(self, base: str, seq: Seq, file: FileInfo, *, thumb: bool = False) -> str:
-        """A link to the file of a message, or, with `thumb`, to the small picture of it. "" if files are served nowhere."""
+        """A link to the file of a message, or, with `thumb`, to the thumbnail of it. "" if files are served nowhere."""
         if not base:
             return ""
         ends = (int(self._now()) // DAY + DAYS + 1) * DAY

@@ -18,14 +18,14 @@ class Upload:
     """A file on its way. Its bytes, and its place among the files that are on their way, are reserved until it has ended."""
 
     def __init__(self, end: Callable[[Upload], None], say: Say, owner: Owner, name: str, sizes: tuple[int, int]) -> None:
-        """`sizes` are those of the small picture (0: there is none) and of the file, in bytes."""
+        """`sizes` are those of the thumbnail (0: there is none) and of the file, in bytes."""
         self._end, self._say = end, say
         #: Whose it is, and what it counts as among the uploads of one address.
         self.owner = owner
         self.place: Hashable = owner
         #: The name of the file, without anything that can't be in names of files.
         self.name = name
-        #: How many bytes come: first those of the small picture, then those of the file, which may be fewer for a webhook.
+        #: How many bytes come: first those of the thumbnail, then those of the file, which may be fewer for a webhook.
         self.thumb, self.size = sizes
         #: As in `FileInfo`.
         self.width = self.height = 0
@@ -38,7 +38,7 @@ class Upload:
 
     @property
     def most(self) -> int:
-        """How many bytes are taken of it: the small picture and the file."""
+        """How many bytes are taken of it: the thumbnail and the file."""
         return self.thumb + self.size
 
     @property

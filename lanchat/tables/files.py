@@ -97,7 +97,7 @@ class CountFiles(LocalTask[dict[tuple[AccountId | None, str], int]], frozen=True
 
 
 def digests(connection: Connection) -> set[str]:
-    """The digests of all files and small pictures that messages need."""
+    """The digests of all files and thumbnails that messages need."""
     found = connection.execute(f"SELECT * FROM {_NEEDED} WHERE digest != ''").fetchall()  # noqa: S608 (our own words)
     return {digest for (digest,) in found}
 

@@ -48,7 +48,7 @@ _log = Logger("lanchat.webchat.files")
 
 
 class Blob(NamedTuple):
-    """What is sent: a file, or the small picture of it."""
+    """What is sent: a file, or the thumbnail of it."""
 
     digest: str
     type: str

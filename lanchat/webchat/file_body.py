@@ -1,4 +1,4 @@
-"""FileBody: takes the body of a request that is a file, with a small picture before it if one was announced."""
+"""FileBody: takes the body of a request that is a file, with a thumbnail before it if one was announced."""
 
 from __future__ import annotations
 
@@ -66,12 +66,10 @@ class FileBody:
             self._channel.resume_body()
 
     def _check_picture(self) -> str:
-        """The type of the small picture; raises `Refusal` if it is none."""
+        """The type of the thumbnail; raises `Refusal` if it is none."""
         found = media_type(bytes(self._picture[:HEAD_BYTES]), "")
         if found not in PICTURES:
-            raise Refusal(
-                400, "The small picture before the file is none that browsers show: send PNG, JPEG, GIF, WebP or AVIF."
-            )
+            raise Refusal(400, "The thumbnail before the file is no picture that browsers show: send PNG, JPEG, GIF, WebP or AVIF.")
         return found
 
     async def deliver(self) -> Entry:

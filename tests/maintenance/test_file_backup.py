@@ -22,7 +22,7 @@ A, B, SMALL = b"a long report", b"another", b"small"
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A data directory with two files, of which one has a small picture; no server runs."""
+    """A data directory with two files, of which one has a thumbnail; no server runs."""
     with Shelf(tmp_path / "data") as shelf:
         shelf.send(A, SMALL)
         shelf.send(B)
@@ -208,7 +208,7 @@ def plant(data: Path, fault: str) -> None:
         path.write_bytes(A.replace(b"long", b"lung"))
     elif fault == "cut":
         os.truncate(path, 3)
-    elif fault == "small picture":
+    elif fault == "thumbnail":
         place(data / "files", digest_of(SMALL)).unlink()
     elif fault == "orphan":
         orphan = place(data / "files", digest_of(b"x"))
@@ -225,7 +225,7 @@ def plant(data: Path, fault: str) -> None:
         ("missing", "message 1: its file a long report is missing"),
         ("a byte", "message 1: its file a long report is damaged"),
         ("cut", "message 1: its file a long report is damaged"),
-        ("small picture", "message 1: the small picture of its file a long report is missing"),
+        ("thumbnail", "message 1: the thumbnail of its file a long report is missing"),
         ("row", "files (1): there is no message 1"),
         ("orphan", "1"),
     ],

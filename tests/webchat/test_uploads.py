@@ -220,7 +220,7 @@ def test_a_small_picture_that_is_none_is_refused_at_once(server: Server, raw: Ra
     raw.send(head(path, "Content-Length: 1000200") + b"<svg onload=alert(1)>" * 100)
     answer = raw.answer("PUT")
     assert answer.status == 400
-    assert "small picture" in answer.text
+    assert "thumbnail" in answer.text
     nothing_stays(server, before)
 
 

@@ -35,7 +35,7 @@
  * @property {string} type The media type that the server has found in it.
  * @property {number} size In bytes.
  * @property {string} url Where it is on this server: a path with its query. "" if it can't be fetched.
- * @property {string} thumb Where a small picture of it is; "" if there is none.
+ * @property {string} thumb Where a thumbnail of it is; "" if there is none.
  * @property {number} w The width of a picture in pixels, as its sender says; 0 if it is not known.
  * @property {number} h Its height.
  *

@@ -1,13 +1,13 @@
-/** Small pictures of pictures that are sent, made by the browser: the server decodes nothing that strangers send. */
+/** Thumbnails of pictures that are sent, made by the browser: the server decodes nothing that strangers send. */
 
-/** The longest side of a small picture in pixels, and how many bytes it has at most (docs/protocol.md, "Files"). */
+/** The longest side of a thumbnail in pixels, and how many bytes it has at most (docs/protocol.md, "Files"). */
 const SIDE = 480;
 const MOST_BYTES = 65_536;
 /** A picture of so many bytes is sent without a small one, if it is no larger than that: it is small itself. */
 const SMALL_BYTES = 32_768;
 /** What is larger, in bytes, is not decoded: that would take too much memory. */
 const MOST_DECODED = 100_000_000;
-/** How the small picture is made, the first way that is short enough: its longest side, and its quality. */
+/** How the thumbnail is made, the first way that is short enough: its longest side, and its quality. */
 const WAYS = [[SIDE, 0.8], [SIDE, 0.5], [SIDE / 2, 0.5]];
 
 /**
