@@ -118,11 +118,11 @@ class Options(OptionsWithFile):
         self["irc-history"] = int(number)
 
     def opt_http(self, port: str) -> None:
-        """Serve the chat page to browsers on this port. [default: off]"""
+        """Serve the chat page, files, webhooks and streams on this port. [default: off]"""
         self["http"] += parse_port(port)
 
     def opt_https(self, port: str) -> None:
-        """Serve the chat page over TLS on this port, with the certificate of --tls. [default: off]"""
+        """Serve the same over TLS on this port, with the certificate of --tls. [default: off]"""
         self["https"] += parse_port(port)
 
     def opt_http_name(self, name: str) -> None:
