@@ -120,7 +120,8 @@ async def _show_page(server: Answering, name: str, rest: str) -> None:
 def _line(packet: ServerPacket) -> str:
     """A message on one line."""
     then = f"{local_minute(parse_date(packet.x.ts))} " if packet.x is not None and packet.x.ts is not None else ""
-    return f"{then}{packet.from_.name} -> {packet.to}: {visible(packet.msg)}"
+    text = visible(packet.msg.replace("\n", " - "))  # (also between a text and the file that goes with it)
+    return f"{then}{packet.from_.name} -> {packet.to}: {text}"
 
 
 def _as_command(client: IrcClient, message: Message) -> None:

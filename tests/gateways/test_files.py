@@ -173,6 +173,14 @@ def test_history_for_irc_clients_has_links(place: Place) -> None:
     assert re.search(LINK + "$", line_)
 
 
+def test_what_the_server_finds_for_an_irc_client_is_a_line_with_a_link(place: Place) -> None:
+    place.send("the pump\nfrom above")
+    pat = place.wire(IrcWire(place.router, place.clock, "pat"), b"JOIN #ops\r\n")
+    assert isinstance(pat, IrcWire)
+    (told,) = pat.ask("PRIVMSG SERVER :history #ops 1")
+    assert re.search(rf" zoe -> #ops: the pump - from above - pump\.png \(2\.1 MB\): {LINK}$", told)
+
+
 def test_a_tap_shows_what_its_session_is_shown(place: Place) -> None:
     ann = place.wire(Wire(place.router, place.clock), b"ann\n", line("/join", "#ops"))
     window = FakeWindow(Commands(make_service(place.router.chat), place.router))
