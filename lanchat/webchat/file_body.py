@@ -69,7 +69,9 @@ class FileBody:
         """The type of the thumbnail; raises `Refusal` if it is none."""
         found = media_type(bytes(self._picture[:HEAD_BYTES]), "")
         if found not in PICTURES:
-            raise Refusal(400, "The thumbnail before the file is no picture that browsers show: send PNG, JPEG, GIF, WebP or AVIF.")
+            raise Refusal(
+                400, "The thumbnail before the file is no picture that browsers show: send PNG, JPEG, GIF, WebP or AVIF."
+            )
         return found
 
     async def deliver(self) -> Entry:
