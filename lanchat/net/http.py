@@ -1,7 +1,4 @@
-"""HTTP/1.1 (RFC 9112) with bounded requests, for the ports of `--web` and `--http`: short headers, and bodies only where asked.
-
-A body is refused when the headers are there, before any of it is read, unless the subclass of `BoundedChannel` takes it.
-"""
+"""HTTP/1.1 (RFC 9112) with bounded requests: short headers, and bodies that are refused unless a `BoundedChannel` takes them."""
 
 from __future__ import annotations
 
@@ -16,8 +13,8 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web import http
 
-#: The most bytes of a request without its body, and the most lines of headers.
-MAX_BYTES, MAX_HEADERS = 8192, 64
+#: The most bytes of a request without its body, lines of headers, and digits of a length.
+MAX_BYTES, MAX_HEADERS, MAX_DIGITS = 8192, 64, 18
 #: Status texts that Twisted lacks (RFC 9110, 15.5.14, 15.5.20 and 15.5.22; RFC 6585, 4).
 _REASONS = {413: b"Content Too Large", 421: b"Misdirected Request", 426: b"Upgrade Required", 429: b"Too Many Requests"}
 #: How long a client may go on sending after it was refused, in seconds and bytes (RFC 9112, 9.6); then it is cut off.
@@ -234,6 +231,14 @@ class BoundedChannel(http.HTTPChannel):
         """Parse a line, unless the request has been refused."""
         if not self.closing:
             super().lineReceived(line)
+
+    def headerReceived(self, line: bytes) -> bool:
+        """Take a header, unless it is a length of so many digits that Python would refuse to read it."""
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length" and len(value.strip()) > MAX_DIGITS:
+            self.reject(b"413 Content Too Large" if value.strip().isdigit() else b"400 Bad Request")
+            return False
+        return bool(super().headerReceived(line))
 
     def rawDataReceived(self, data: bytes) -> None:
         """Decode what is no line, unless the request has been refused."""

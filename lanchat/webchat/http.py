@@ -65,8 +65,9 @@ class Request(BoundedRequest):
         try:
             self._serve()
         except Refusal as refusal:
-            self.abandon()
             self.respond(refusal.code, f"{refusal}\n".encode(), {**_TEXT, **refusal.headers})
+        finally:
+            self.abandon()  # (what is not for its resource after all, as it asks for a WebSocket, leaves nothing reserved)
 
     def _serve(self) -> None:
         resource, host = self.find_resource()

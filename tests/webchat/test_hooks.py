@@ -389,6 +389,14 @@ def test_of_a_body_with_a_wrong_secret_nothing_is_kept(scene: Scene) -> None:
     assert Answer(visit.written()).body == b"channel_not_found"
 
 
+@pytest.mark.parametrize("path", ["/ws?token={}", "/hooks/{}"])
+def test_a_post_that_asks_for_a_websocket_leaves_nothing_reserved(scene: Scene, path: str) -> None:
+    scene.port.factory.irc = scene.port.websockets
+    answer = scene.post(path.format(scene.secret), b"hi", "Sec-WebSocket-Protocol: text.ircv3.net")
+    assert answer.code == 426
+    assert scene.door.gathered == 0
+
+
 def test_all_bodies_together_are_bounded(scene: Scene) -> None:
     head = request(f"/hooks/{scene.secret}", b"").replace(b"Length: 0", b"Length: %d" % MAX_BODY)
     visits = [scene.visit() for _ in range(MAX_GATHERED // MAX_BODY)]

@@ -378,6 +378,7 @@ TOO_MUCH = {
     "continued headers": (b"GET / HTTP/1.1\r\nX: y\r\n" + (b" " + b"y" * 99 + b"\r\n") * 200, b"400"),
     "a body": (b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\n\r\nhello", b"413"),
     "a body in chunks": (b"GET / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", b"413"),
+    "a length of very many digits": (b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n", b"413"),
     "two lengths": (b"GET / HTTP/1.1\r\n" + HOST + b"Content-Length: 0\r\nContent-Length: 5\r\n\r\n", b"400"),
     "a header without a colon": (b"GET / HTTP/1.1\r\n" + HOST + b"junk\r\n\r\n", b"400"),
     "a blank before the colon": (b"GET / HTTP/1.1\r\nHost : localhost\r\n\r\n", b"400"),

@@ -18,7 +18,7 @@ from tests.webchat.sending import LOBBY, PNG, Person, curl, kept, nothing_stays
 from tests.webchat.wire import Raw
 
 IDLE = "2"
-OPTIONS = ("--port", LOOPBACK, "--tls", LOOPBACK, "--http", LOOPBACK, "--https", LOOPBACK, "--lobby", LOBBY)
+OPTIONS = ("--port", LOOPBACK, "--tls", LOOPBACK, "--http", LOOPBACK, "--https", LOOPBACK, "--irc", LOOPBACK, "--lobby", LOBBY)
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +212,15 @@ def test_a_ticket_is_good_for_one_file(alice: Person) -> None:
     args = ("-T", "-", "-H", "Transfer-Encoding: chunked", url)
     assert curl(*args, data=b"hello").status == 201
     assert curl(*args, data=b"hello").status == 404
+
+
+def test_a_file_that_is_sent_to_a_websocket_is_given_up(server: Server, alice: Person, tmp_path: Path) -> None:
+    before = kept(server)
+    path, _ = source(tmp_path, 1000)
+    for _ in range(5):  # (more than may be on their way at the same time)
+        got = curl("-T", path, "-H", "Sec-WebSocket-Protocol: text.ircv3.net", alice.may_send(1000))
+        assert got.status == 426
+    nothing_stays(server, before)
 
 
 def test_a_small_picture_that_is_none_is_refused_at_once(server: Server, raw: Raw, alice: Person) -> None:
