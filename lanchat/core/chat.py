@@ -14,7 +14,7 @@ from lanchat.core.bots import Bots
 from lanchat.core.changes import Changes
 from lanchat.core.cursors import Cursors
 from lanchat.core.delivery import Delivery
-from lanchat.core.departures import Departures
+from lanchat.core.departures import Departures, own_words
 from lanchat.core.hooks import Hooks
 from lanchat.core.keepalive import Keepalive
 from lanchat.core.messages import Messages
@@ -268,6 +268,7 @@ class Chat:
 
         Those in the rooms of a guest are told what others did to end it (`ended`), or the guest's own `goodbye_message`.
         """
+        goodbye_message = own_words(goodbye_message)
         self.keepalive.forget(session)
         self.presence.forget(session)
         self.pending_logins.remove(session)

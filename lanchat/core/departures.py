@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from unicodedata import normalize
 
 from lanchat.core.delivery import Delivery
 from lanchat.core.hooks import Hooks
 from lanchat.core.room_events import RoomEvents
+from lanchat.model.names import skeleton
 from lanchat.model.room import Room
 from lanchat.model.session import Session
 from lanchat.protocol.errors import Banned, Forbidden
@@ -18,6 +20,19 @@ from lanchat.tables.rooms import CloseRoom
 
 #: Why a guest left, by the code with which its session ended, if it said no goodbye; otherwise it was disconnected.
 WHY = {"GONE": "quit", Forbidden.code: "kicked", Banned.code: "banned"}
+#: How the reasons begin that the server gives when somebody else ended a session, and those that IRC clients show for them.
+_ENDED = tuple(skeleton(word) for word in ("banned", "disconnected", "kicked", "killed"))
+#: How many characters of a goodbye are compared with them.
+_COMPARED = 100
+
+
+def own_words(goodbye: str) -> str:
+    """A goodbye that can't be taken for a reason of the server's: one that begins like those has `quit: ` before it.
+
+    What looks like their letters counts as these, and what is between the letters, such as blanks, does not count.
+    """
+    letters = "".join(filter(str.isalnum, normalize("NFKD", goodbye[:_COMPARED]).lower()))
+    return f"quit: {goodbye}" if skeleton(letters).lower().startswith(_ENDED) else goodbye
 
 
 class Departures:

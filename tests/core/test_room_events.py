@@ -138,7 +138,7 @@ def test_at_a_terminal_each_event_is_a_line_but_not_for_who_did_it(router: Route
 
 
 def test_a_guest_that_disconnects_has_left_and_says_why(router: Router, ann: User) -> None:
-    for name, goodbye in (("bob", None), ("cat", ""), ("dan", "so long")):
+    for name, goodbye in (("bob", None), ("cat", ""), ("dan", "so long"), ("eve", "the kicked cat")):
         user = guest(router, name)
         ann.shown()
         if goodbye is None:
@@ -146,6 +146,8 @@ def test_a_guest_that_disconnects_has_left_and_says_why(router: Router, ann: Use
         else:
             user.send("/quit", goodbye)
         assert events(ann) == [("left", name, name, {None: "disconnected", "": "quit"}.get(goodbye, goodbye), None)]
+    guest(router, "fay").send("/quit", "kicked by ann (spam)")
+    assert events(ann)[-1] == ("left", "fay", "fay", "quit: kicked by ann (spam)", None), "nobody kicked them"
     zoe = account(router, "zoe", "#ops")
     ann.shown()
     zoe.leave()

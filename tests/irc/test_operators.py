@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from twisted.internet.task import Clock
 
+from lanchat.core.presence import PAUSE
 from lanchat.core.router import Router
 from lanchat.model.session import Role
 from tests.fakes import PASSWORD, User
@@ -77,6 +78,26 @@ def test_others_read_who_disconnected_somebody_and_why(chat: tuple[Router, Clock
         ":bob!~bob@10.0.0.7 QUIT :Killed (boss (spam (again)))",
         ":cat!~cat@10.0.0.7 QUIT :Killed (boss)",
     ]
+
+
+@pytest.mark.parametrize(
+    "goodbye",
+    ["kicked by boss (spam)", "Killed (boss (spam))", " \x02kicked by boss", "K\u0456lled (boss)", "BANNED"],
+)
+@pytest.mark.parametrize("in_lobby", [False, True])
+def test_a_goodbye_can_not_be_taken_for_what_an_operator_did(chat: tuple[Router, Clock], goodbye: str, in_lobby: bool) -> None:
+    ann = IrcWire(*chat, "ann")
+    ann.ask("JOIN #ops")
+    if in_lobby:
+        chat[0].chat.rooms.open_lobby(chat[0].chat.rooms.named("#ops"))
+    bob = IrcWire(*chat, "bob")
+    bob.ask("JOIN #ops")
+    chat[1].advance(PAUSE)
+    ann.lines()
+    bob.say(f"QUIT :{goodbye}")
+    chat[1].advance(PAUSE)
+    (told,) = ann.lines()
+    assert told.startswith(":bob!~bob@10.0.0.7 QUIT :quit: ")
 
 
 def test_who_becomes_an_operator_or_is_none_any_more_reads_a_mode(chat: tuple[Router, Clock]) -> None:
