@@ -1,4 +1,4 @@
-"""HTTP/1.1 (RFC 9112) with bounded requests: short headers, and bodies refused unless a `BoundedChannel` takes them."""
+"""HTTP/1.1 (RFC 9112) with bounded requests: short headers, and bodies that are refused before they come, unless wanted."""
 
 from __future__ import annotations
 

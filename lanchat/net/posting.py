@@ -190,8 +190,9 @@ class _Exchange(Protocol):
         self.transport.write(self._request)
 
     def dataReceived(self, data: bytes) -> None:
-        """Read the head of the answer; heads with a status below 200 come before it (RFC 9110, 15.2)."""
+        """Read the head of the answer; heads with a status below 200 come before it (RFC 9110, 15.2), and count with it."""
         self._got += data
+        self._received += len(data)
         while not self._status and (end := _END.search(self._got)):
             head = self._got[: end.end()]
             if (match := _STATUS.match(head)) is None:
@@ -206,10 +207,11 @@ class _Exchange(Protocol):
             else:  # (the other side closes at the end, or never)
                 self._wanted = MAX_ANSWER
                 self._rest = self._clock.callLater(REST_SECONDS, self._finish)
-        if len(self._got) >= (self._wanted if self._status else MAX_ANSWER):
+        if len(self._got) >= self._wanted if self._status else self._received >= MAX_ANSWER:
             self._finish("the head of the answer is too long")
 
     _wanted = MAX_ANSWER
+    _received = 0
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Tell the status, if it came."""

@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -332,6 +333,14 @@ def noise(request: BaseHTTPRequestHandler) -> None:
     request.close_connection = True
 
 
+def continues(request: BaseHTTPRequestHandler) -> None:
+    """Say to go on, without end (RFC 9110, 15.2.1)."""
+    request.close_connection = True
+    with suppress(OSError):
+        while True:
+            request.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n" * 100)
+
+
 def hang(request: BaseHTTPRequestHandler) -> None:
     """Never answer."""
     threading.Event().wait(60)
@@ -402,9 +411,10 @@ def test_posts_come_in_order_signed_whatever_the_receiver_does(tmp_path: Path, r
     assert place.undelivered() == []
 
 
-def test_a_head_without_end_takes_no_room_and_is_a_failure(tmp_path: Path, receiver: Receiver) -> None:
+@pytest.mark.parametrize("answer", [flood, continues])
+def test_a_head_without_end_takes_no_room_and_is_a_failure(tmp_path: Path, receiver: Receiver, answer: Answer) -> None:
     place = Place(tmp_path, f"http://127.0.0.1:{receiver.port}/")
-    receiver.answers = [flood]
+    receiver.answers = [answer]
     with place.start() as server:
         say(server, "one")
         until(lambda: receiver.texts() == ["one", "one"], "the second attempt")
