@@ -15,6 +15,8 @@ from lanchat.hooks.texts import MOST_MEMBERS, Gathered, line, link, objects, wor
 
 #: How many alerts of a group have a message each; the others are named in one message.
 MOST_ALERTS = 20
+#: Numbers of alerts that a group left out are below this one; others are none (and Python writes none of thousands of digits).
+MOST_LEFT_OUT = 1_000_000_000
 #: Annotations with a place of their own in the text.
 _PLACED = ("summary", "description", "runbook_url")
 
@@ -24,7 +26,7 @@ def read_alertmanager(sent: Mapping[str, Any]) -> tuple[Post, ...]:
     alerts = objects(sent.get("alerts"))
     posts = [Post(alert_text(alert), key=key_of(alert)) for alert in alerts[:MOST_ALERTS]]
     left_out = sent.get("truncatedAlerts")
-    more = left_out if isinstance(left_out, int) and left_out > 0 else 0
+    more = left_out if isinstance(left_out, int) and 0 < left_out < MOST_LEFT_OUT else 0
     more += len(sent["alerts"]) - len(alerts)
     rest = alerts[MOST_ALERTS:]
     if rest or more:

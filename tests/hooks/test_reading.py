@@ -138,6 +138,8 @@ def test_many_alerts_are_told_in_one_message() -> None:
     assert posts[-1].text.startswith("And 73 more alerts:\n[FIRING] Down20\n")
     assert posts[-1].text.endswith("\n[FIRING] Down89")
     assert posts[-1].key != read(posted({"alerts": alerts[:-1], "truncatedAlerts": 3})).posts[-1].key
+    for wrong in (-3, "3", 10**4300 - 1):  # (one more, and Python could not write the last)
+        assert read(posted({"alerts": alerts, "truncatedAlerts": wrong})).posts[-1].text.startswith("And 70 more alerts:")
 
 
 def test_a_key_of_the_sender_counts() -> None:
