@@ -72,10 +72,11 @@ class UploadResource:
         try:
             entry = await self._say(body)
         except Refusal as refusal:
-            upload.abandon()
             headers = {"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff", **refusal.headers}
             request.respond(refusal.code, f"{refusal}\n".encode(), headers)
             return
+        finally:
+            upload.abandon()  # (whatever went wrong, its place is free again)
         assert entry.file is not None  # noqa: S101 (it is a message with a file)
         told = told_of(entry, entry.file, self._epoch(), self._uploads.links, request)
         headers = {"Content-Type": "application/json", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
