@@ -8,12 +8,16 @@ import os
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from lanchat.net.http import LINGER_BYTES
 from lanchat.webchat.channel import PACE_BYTES
+from lanchat.webchat.uploads import UploadResource
+from tests.fakes import ALL, User, make_router
 from tests.live import LOOPBACK, PATIENCE, Peer, Server, until
+from tests.uploading import begin, take_files
 from tests.webchat.sending import LOBBY, PNG, Person, curl, kept, nothing_stays
 from tests.webchat.wire import Raw
 
@@ -347,3 +351,24 @@ def test_a_stopped_server_leaves_nothing_of_what_was_coming(tmp_path: Path) -> N
         nothing_stays(second, {hashlib.sha256(b"whole").hexdigest()})
         with connect(second, "http") as raw:
             assert raw.ask(ticket(done["url"])).body == b"whole"
+
+
+def test_a_fault_of_ours_leaves_no_place_taken() -> None:
+    class Broken:
+        """A body of which all has come, and that can't be kept."""
+
+        most = size = 5
+
+        async def store(self) -> None:
+            raise RuntimeError("a fault of ours")
+
+    router, _ = make_router()
+    take_files(router)
+    ann, answers = User(router, "ann").register().hello(*ALL, "file"), list[int]()
+    uploads = router.chat.uploads
+    ann.send("/create", "#ops")
+    upload = begin(ann, "#ops", "plan.pdf", 5)
+    assert uploads.space.coming == 5
+    resource = UploadResource(uploads, None, router.chat.limits, str)  # type: ignore[arg-type]  # no file is kept
+    resource.answer(SimpleNamespace(body=Broken(), upload=upload, respond=lambda code, *_: answers.append(code)))
+    assert (answers, uploads.space.coming) == ([500], 0)
