@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from tests.faults.files_victim import STEPS, UPLOAD, WITHDRAWAL
 from tests.live import LOOPBACK, PATIENCE, Server, until
 from tests.webchat.sending import LOBBY, PNG, Person
 
+ROOT = Path(__file__).parents[2]
 #: The sizes of files, in bytes: some that are one piece, and some that are many.
 SIZES = (1, 1000, 262_144, 1_000_000, 3_000_000)
 OPTIONS = ("--port", LOOPBACK, "--http", LOOPBACK, "--lobby", LOBBY, "--limit", "opens=off")
@@ -49,7 +51,7 @@ class FileTrial:
         if step in WITHDRAWAL:
             self.settle()  # (or it would be killed at once, by what it does with what the last one left)
         under = [sys.executable, "-m", "tests.faults.files_victim", step]
-        with Server(self._directory, *OPTIONS, under=under) as server:
+        with Server(self._directory, *OPTIONS, under=under, env={**os.environ, "PYTHONPATH": str(ROOT)}) as server:
             person = Person(server, "alice")
             self._check_clean(step)
             if step in UPLOAD:

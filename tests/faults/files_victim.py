@@ -41,7 +41,7 @@ UPLOAD = {
     "inserting": Step(_TABLE, "insert", after=False),
     "inserted": Step(_TABLE, "insert", after=True),
     "committed": Step("lanchat.core.uploads", "Uploads.stored", after=True),
-    "answering": Step("lanchat.webchat.uploads", "UploadResource._told", after=False),
+    "answering": Step("lanchat.webchat.uploads", "told_of", after=False),
 }
 #: And those of a withdrawal, until the file is gone.
 WITHDRAWAL = {

@@ -54,6 +54,8 @@ class Proxy:
             self.heads.append(first.decode(errors="replace").partition("\r\n\r\n")[0])
             if isinstance(plan, bytes):
                 client.sendall(plan)
+                if plan.startswith(b"HTTP/"):
+                    _read_on(client)
                 return
             with socket.create_connection(("127.0.0.1", self.target), PATIENCE) as server:
                 server.sendall(first)
@@ -61,6 +63,14 @@ class Proxy:
                 _copy(server, client, plan)
                 with suppress(OSError):
                     client.shutdown(socket.SHUT_RDWR)  # (a thread still reads from it, so closing it alone would not end it)
+
+
+def _read_on(client: socket.socket) -> None:
+    """Let an answer arrive: closing while something of the request is unread would take it back."""
+    with suppress(OSError):
+        client.shutdown(socket.SHUT_WR)
+        while client.recv(65536):
+            pass
 
 
 def _copy(source: socket.socket, sink: socket.socket, most: int | None) -> None:
