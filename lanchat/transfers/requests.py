@@ -246,8 +246,10 @@ class _OneEndpoint:
         take = self._made.dataReceived
 
         def bounded(data: bytes) -> None:
+            # (What is no HTTP, and comes while a file is being sent, would be a traceback of Twisted's.)
+            is_answer = self.head_left != MAX_HEAD or data[:5] == b"HTTP/"[: len(data)]
             self.head_left -= len(data)
-            if self.head_left < 0:
+            if self.head_left < 0 or not is_answer:
                 self.abort()
             else:
                 take(data)

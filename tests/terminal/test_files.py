@@ -54,8 +54,7 @@ class Proxy:
             self.heads.append(first.decode(errors="replace").partition("\r\n\r\n")[0])
             if isinstance(plan, bytes):
                 client.sendall(plan)
-                if plan.startswith(b"HTTP/"):
-                    _read_on(client)
+                _read_on(client)
                 return
             with socket.create_connection(("127.0.0.1", self.target), PATIENCE) as server:
                 server.sendall(first)
