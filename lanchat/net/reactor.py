@@ -33,12 +33,13 @@ class Server(tcp.Server):
     Twisted's own waits until the system reports it writable, which takes three more system calls.
     """
 
+    #: The most bytes of one read; another number for a connection on which a file comes (`lanchat.net.sockets.set_read_size`).
     bufferSize = MAX_READ  # noqa: N815 (Twisted names it)
 
     def doRead(self) -> Exception | None:  # type: ignore[override]  # Twisted promises less than it does
         """Read, and pass the data on: two steps of Twisted's in one."""
         try:
-            data = self.socket.recv(MAX_READ)
+            data = self.socket.recv(self.bufferSize)
         except OSError as error:
             return None if error.errno == errno.EWOULDBLOCK else main.CONNECTION_LOST
         if not data:

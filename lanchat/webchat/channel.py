@@ -42,7 +42,7 @@ MAX_REQUESTS, MAX_TAKEN, MAX_TIMES = 100, 65_536, 4
 #: A body that may take long has to come at this pace: so many bytes, or the rest, within the seconds that are allowed without.
 PACE_BYTES = 16_384
 #: Bytes of one read of such a body: without TLS; with TLS, whose records may be small; and if the body is in chunks, which may
-#: be small, too, and cost more.
+#: be small, too, and cost more. If many files come at the same time, less is read of each, as others wait meanwhile.
 READ_SIZE, TLS_READ_SIZE, CHUNKED_READ_SIZE = 262_144, 32_768, 16_384
 
 
@@ -131,7 +131,8 @@ class Channel(BoundedChannel):
     def _begin_long(self, body: LongBody, length: int | None) -> None:
         """Give a body the time that it needs, and read much of it at once."""
         self._most_network = MAX_TAKEN + MAX_TIMES * body.most
-        size = READ_SIZE if length is not None else CHUNKED_READ_SIZE
+        coming = sum(channel._idle_seconds is not None for channel in self.factory.channels)  # noqa: SLF001 (our own class)
+        size = max(READ_SIZE // (coming + 1), CHUNKED_READ_SIZE) if length is not None else CHUNKED_READ_SIZE
         self._after_body = [sockets.set_read_size(self.transport, size, TLS_READ_SIZE)]
         if length is not None and length > READ_SIZE:
             self._after_body.append(sockets.widen(self.transport, socket.SO_RCVBUF))
