@@ -268,7 +268,7 @@ class Chat:
 
         Those in the rooms of a guest are told what others did to end it (`ended`), or the guest's own `goodbye_message`.
         """
-        goodbye_message = own_words(goodbye_message)
+        goodbye_message = goodbye_message and own_words(goodbye_message)
         self.keepalive.forget(session)
         self.presence.forget(session)
         self.pending_logins.remove(session)
