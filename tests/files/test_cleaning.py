@@ -110,9 +110,10 @@ def test_a_backup_that_reads_the_files_keeps_them(shelf: Shelf) -> None:
 
 
 def test_a_service_waits_for_the_end_of_a_backup(shelf: Shelf) -> None:
+    said = shelf.send(b"withdrawn")  # (there is a directory of files only when one has come)
     shelf.cleaning.startService()
     with kept_files.reading(shelf.directory):
-        shelf.withdraw(shelf.send(b"withdrawn"))
+        shelf.withdraw(said)
         shelf.cleaning.soon()
         for _ in range(5):
             assert shelf.there() == digests(b"withdrawn")
