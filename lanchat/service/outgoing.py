@@ -164,7 +164,7 @@ class Poster:
         page: Page = await self._store.read(partial(_messages, conv=room.conv, after=hook.position, upto=upto))
         for entry in page.entries:
             if not hook.enabled or hook not in self._chat.hooks.all():
-                return LONGEST_PAUSE  # (it is stopped within a second)
+                return FIRST_PAUSE  # (it is stopped within a second, or enabled again)
             if _is_posted(entry):
                 status, why = await self._post(room, entry)
                 if why and status not in FINAL:
